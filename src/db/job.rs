@@ -1,0 +1,208 @@
+//! The job table: one job per series, claimed by one worker at a time, with its next try as data.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::catalogue::{read_all, read_json};
+use super::placement::{LOCAL_COLUMNS, Local};
+use super::{Db, Error, ListedSeries, columns};
+use crate::dicom::Series;
+
+/// Where a series stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum JobState {
+    /// Waits for a worker.
+    Queued,
+    /// A worker has it.
+    Running,
+    /// Lies in the tree.
+    Done,
+    /// Given up until someone asks again.
+    Parked,
+    /// The service does not list it any more.
+    Withdrawn,
+}
+
+impl JobState {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Queued, "queued"),
+        (Self::Running, "running"),
+        (Self::Done, "done"),
+        (Self::Parked, "parked"),
+        (Self::Withdrawn, "withdrawn"),
+    ];
+}
+
+impl fmt::Display for JobState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(Self::ALL.iter().find(|(state, _)| state == self).map_or("", |(_, name)| name))
+    }
+}
+
+impl FromStr for JobState {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        let known = Self::ALL.iter().find(|(_, known)| *known == name).map(|(state, _)| *state);
+        known.ok_or_else(|| Error::Content { expected: "the state of a job", found: name.to_owned() })
+    }
+}
+
+/// A job that a worker has claimed.
+#[derive(Clone, Debug)]
+pub struct SeriesJob {
+    /// Row of the series.
+    pub series_id: i64,
+    /// As it was listed last.
+    pub series: Series,
+    /// Failed tries so far.
+    pub attempts: u32,
+    /// When it was asked for, UTC seconds.
+    pub queued_at: i64,
+}
+
+/// What becomes of a job that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Back to the queue until then (UTC seconds); counts as a try.
+    RetryAt(i64),
+    /// Back to the queue as if nothing had happened: it was not the series' fault.
+    Requeue,
+    /// Given up until someone asks again; counts as a try.
+    Park,
+}
+
+impl Db {
+    /// Puts series in the queue of a run, with all their tries before them.
+    pub async fn enqueue(&self, run_id: i64, series: Vec<i64>, now: i64) -> Result<(), Error> {
+        self.call(move |connection| {
+            let sql = "INSERT INTO series_job (series_id, state, run_id, queued_at, changed_at)
+                       VALUES (?1, 'queued', ?2, ?3, ?3)
+                       ON CONFLICT (series_id) DO UPDATE SET state = 'queued', attempts = 0, not_before = 0,
+                           last_error = NULL, run_id = excluded.run_id, queued_at = excluded.queued_at,
+                           changed_at = excluded.changed_at";
+            let mut statement = connection.prepare_cached(sql)?;
+            for series_id in series {
+                statement.execute(params![series_id, run_id, now])?;
+                connection.execute("DELETE FROM series_job_failure WHERE series_id = ?1", [series_id])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes over every queued job for a run, as `resume` does.
+    pub async fn adopt_queue(&self, run_id: i64) -> Result<u64, Error> {
+        self.call(move |connection| {
+            let adopted = connection.execute(
+                "UPDATE series_job SET run_id = ?1, not_before = 0 WHERE state = 'queued'",
+                [run_id],
+            )?;
+            Ok(adopted as u64)
+        })
+        .await
+    }
+
+    /// Claims the next job of a run that is due, or none.
+    pub async fn claim(&self, run_id: i64, now: i64) -> Result<Option<SeriesJob>, Error> {
+        self.call(move |connection| {
+            let sql = "UPDATE series_job SET state = 'running', changed_at = ?2 WHERE series_id =
+                           (SELECT series_id FROM series_job
+                            WHERE state = 'queued' AND run_id = ?1 AND not_before <= ?2
+                            ORDER BY not_before, series_id LIMIT 1)
+                       RETURNING series_id, attempts, queued_at";
+            let claimed = connection
+                .prepare_cached(sql)?
+                .query_row(params![run_id, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            claimed
+                .map(|(series_id, attempts, queued_at)| {
+                    Ok(SeriesJob {
+                        series_id,
+                        series: series_of(connection, series_id)?,
+                        attempts,
+                        queued_at,
+                    })
+                })
+                .transpose()
+        })
+        .await
+    }
+
+    /// When the next queued job of a run is due, UTC seconds; `None` when none is queued.
+    pub async fn next_due(&self, run_id: i64) -> Result<Option<i64>, Error> {
+        self.call(move |connection| {
+            let sql = "SELECT min(not_before) FROM series_job WHERE state = 'queued' AND run_id = ?1";
+            Ok(connection.prepare_cached(sql)?.query_row([run_id], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// Records that a try failed, and what becomes of the job.
+    pub async fn fail(
+        &self,
+        series_id: i64,
+        failure: Failure,
+        reason: String,
+        now: i64,
+    ) -> Result<(), Error> {
+        self.call(move |connection| {
+            let (state, tries, not_before) = match failure {
+                Failure::RetryAt(not_before) => ("queued", 1, not_before),
+                Failure::Requeue => ("queued", 0, 0),
+                Failure::Park => ("parked", 1, 0),
+            };
+            connection.execute(
+                "UPDATE series_job SET state = ?2, attempts = attempts + ?3, not_before = ?4, last_error = ?5,
+                     changed_at = ?6 WHERE series_id = ?1",
+                params![series_id, state, tries, not_before, reason, now],
+            )?;
+            if tries > 0 {
+                let sql = "INSERT INTO series_job_failure (series_id, failed_at, reason) VALUES (?1, ?2, ?3)";
+                connection.execute(sql, params![series_id, now, reason])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Puts jobs that a dead process left running back in the queue.
+    pub async fn requeue_running(&self) -> Result<u64, Error> {
+        self.call(|connection| {
+            let requeued = connection.execute(
+                "UPDATE series_job SET state = 'queued', not_before = 0 WHERE state = 'running'",
+                [],
+            )?;
+            Ok(requeued as u64)
+        })
+        .await
+    }
+
+    /// Every parked series.
+    pub async fn parked(&self) -> Result<Vec<ListedSeries>, Error> {
+        self.call(|connection| {
+            let series = columns::as_json("series", columns::SERIES);
+            let sql = format!(
+                "SELECT series.series_id, {series}, {LOCAL_COLUMNS} FROM series_job
+                 JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
+                 WHERE series_job.state = 'parked' ORDER BY series.series_id"
+            );
+            read_all(connection, &sql, [], |row| {
+                Ok(ListedSeries {
+                    series_id: row.get(0)?,
+                    series: read_json(&row.get::<_, String>(1)?)?,
+                    local: Local::read(row, 2)?,
+                })
+            })
+        })
+        .await
+    }
+}
+
+fn series_of(connection: &Connection, series_id: i64) -> Result<Series, Error> {
+    let series = columns::as_json("series", columns::SERIES);
+    let sql = format!("SELECT {series} FROM series WHERE series_id = ?1");
+    read_json(&connection.prepare_cached(&sql)?.query_row([series_id], |row| row.get::<_, String>(0))?)
+}

@@ -1,0 +1,142 @@
+//! The record: one SQLite file with the catalogue, the job table, the instances on disk, watermarks and history.
+//!
+//! One thread owns the writing connection; callers send it closures and wait for the answer, so that no transaction
+//! is ever held across a download. Readers open their own, read only ([`Reader`]).
+//! Knows no HTTP and no tree; the SQL of the program is here and nowhere else.
+
+mod catalogue;
+mod columns;
+mod instance;
+mod job;
+mod placement;
+mod reader;
+mod report;
+mod run;
+mod walk;
+
+use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use rusqlite_migration::{M, Migrations};
+use tokio::sync::{mpsc, oneshot};
+
+pub use catalogue::ListedSeries;
+pub use job::{Failure, JobState, SeriesJob};
+pub use placement::{CommitIntent, Local, PlacedSeries};
+pub use reader::Reader;
+pub use report::{CollectionReport, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport};
+pub use run::{RunReport, RunTotals};
+pub use walk::Walk;
+
+/// Every migration, in order.
+pub const MIGRATIONS: [(&str, &str); 1] =
+    [("0001_record.sql", include_str!("../../migrations/0001_record.sql"))];
+/// Requests that may wait for the writing thread.
+const QUEUE: usize = 64;
+/// How long a statement waits for another connection.
+const BUSY: Duration = Duration::from_secs(30);
+
+/// What can be wrong with the record.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum Error {
+    #[error("cannot open the record {}", .path.display())]
+    Open { path: PathBuf, source: rusqlite::Error },
+    #[error("the record {} is damaged: {finding}", .path.display())]
+    Damaged { path: PathBuf, finding: String },
+    #[error("the record {} was made by a newer release, or cannot be brought up to date", .path.display())]
+    Migrate { path: PathBuf, source: rusqlite_migration::Error },
+    #[error("the record does not take a statement")]
+    Statement(#[from] rusqlite::Error),
+    #[error("the record holds {found:?} where {expected} belongs")]
+    Content { expected: &'static str, found: String },
+    #[error("the thread of the record has ended")]
+    Gone,
+}
+
+type Work = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The record, open for writing.
+pub struct Db {
+    work: mpsc::Sender<Work>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Db {
+    /// Opens the record, making or migrating it; the caller holds the lock of the root.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let mut connection = connect(path, OpenFlags::default())?;
+        check(path, &connection)?;
+        let migrations = Migrations::new(MIGRATIONS.iter().map(|(_, sql)| M::up(sql)).collect());
+        migrations
+            .to_latest(&mut connection)
+            .map_err(|source| Error::Migrate { path: path.to_owned(), source })?;
+        let (work, mut incoming) = mpsc::channel::<Work>(QUEUE);
+        let thread = std::thread::Builder::new().name("record".to_owned()).spawn(move || {
+            while let Some(work) = incoming.blocking_recv() {
+                work(&mut connection);
+            }
+        });
+        let thread = thread.map_err(|_no_thread| Error::Gone)?;
+        Ok(Self { work, thread: Some(thread) })
+    }
+
+    /// Runs one piece of work on the thread of the record, in one transaction.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (answer, answered) = oneshot::channel();
+        let work: Work = Box::new(move |connection| {
+            // the caller may have gone away, and then nobody minds
+            drop(answer.send(in_transaction(connection, work)));
+        });
+        self.work.send(work).await.map_err(|_closed| Error::Gone)?;
+        answered.await.map_err(|_closed| Error::Gone)?
+    }
+}
+
+impl Drop for Db {
+    /// Waits until everything that was sent is written and the file is closed.
+    fn drop(&mut self) {
+        let (closed, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.work, closed));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let transaction = connection.transaction()?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
+    let open = || {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "foreign_keys", true)?;
+        if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            connection.pragma_update(None, "journal_mode", "wal")?;
+            connection.pragma_update(None, "synchronous", "full")?;
+        }
+        Ok(connection)
+    };
+    open().map_err(|source| Error::Open { path: path.to_owned(), source })
+}
+
+/// Reads through the structure of the file; a damaged record must not steer anything.
+fn check(path: &Path, connection: &Connection) -> Result<(), Error> {
+    let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let finding = check.map_err(|source| Error::Open { path: path.to_owned(), source })?;
+    if finding == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.to_owned(), finding }) }
+}

@@ -1,0 +1,235 @@
+//! What `status` and the status page show.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::Serialize;
+
+use super::catalogue::read_all;
+use super::placement::as_size;
+use super::run::{RunReport, RunTotals, as_time};
+use super::{Error, Reader};
+
+/// A heartbeat older than this is of a process that is gone.
+const LIVELY_S: i64 = 15;
+
+/// Series by the state of their jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(missing_docs, reason = "each is the state it is named after")]
+pub struct StateCounts {
+    pub queued: u64,
+    pub running: u64,
+    pub done: u64,
+    pub parked: u64,
+    pub withdrawn: u64,
+}
+
+/// One collection at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CollectionReport {
+    /// Its name.
+    pub collection: String,
+    /// Series that were asked for.
+    pub series: u64,
+    /// Series in the tree.
+    pub done: u64,
+    /// Instances in the tree.
+    pub instances: u64,
+    /// Bytes in the tree.
+    pub bytes: u64,
+}
+
+/// A series that was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParkedSeries {
+    /// Which.
+    pub series_instance_uid: String,
+    /// Why.
+    pub reason: String,
+    /// After how many tries.
+    pub attempts: u32,
+    /// Since when.
+    pub since: String,
+}
+
+/// Up to when a collection is synced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WatermarkReport {
+    /// Which collection.
+    pub collection: String,
+    /// Of which service.
+    pub base_url: String,
+    /// Up to when.
+    pub synced_to: String,
+}
+
+/// Something strange in an answer of the service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Remark {
+    /// Whether it is a row that could not be read; otherwise the service contradicts itself.
+    pub is_rejected_row: bool,
+    /// What it is about.
+    pub subject: String,
+    /// What is strange.
+    pub remark: String,
+}
+
+/// What the running process says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Bytes a second of late.
+    pub rate_bytes_s: u64,
+}
+
+/// Everything that `status` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Series by state.
+    pub series: StateCounts,
+    /// Instances in the tree.
+    pub instances: u64,
+    /// Bytes in the tree.
+    pub bytes: u64,
+    /// Bytes that are listed and not there yet.
+    pub bytes_left: u64,
+    /// Bytes a second of the running process, if one runs.
+    pub rate_bytes_s: Option<u64>,
+    /// Seconds until it will be done, if that can be told.
+    pub eta_s: Option<u64>,
+    /// Each collection.
+    pub collections: Vec<CollectionReport>,
+    /// Each parked series.
+    pub parked: Vec<ParkedSeries>,
+    /// Each watermark.
+    pub watermarks: Vec<WatermarkReport>,
+    /// The last run of a command.
+    pub last_cycle: Option<RunReport>,
+    /// Where the service contradicts itself.
+    pub remarks: Vec<Remark>,
+}
+
+impl Reader {
+    /// The state of the mirror at a time (UTC seconds).
+    pub fn status(&self, now: i64) -> Result<Status, Error> {
+        let connection = self.connection();
+        let collections = collections(connection)?;
+        let bytes_left = bytes_left(connection)?;
+        let rate_bytes_s = heartbeat(connection, now)?.map(|beat| beat.rate_bytes_s);
+        Ok(Status {
+            series: state_counts(connection)?,
+            instances: collections.iter().map(|collection| collection.instances).sum(),
+            bytes: collections.iter().map(|collection| collection.bytes).sum(),
+            bytes_left,
+            rate_bytes_s,
+            eta_s: rate_bytes_s.filter(|rate| *rate > 0).map(|rate| bytes_left.div_ceil(rate)),
+            collections,
+            parked: parked(connection)?,
+            watermarks: watermarks(connection)?,
+            last_cycle: last_run(connection)?,
+            remarks: remarks(connection)?,
+        })
+    }
+}
+
+fn state_counts(connection: &Connection) -> Result<StateCounts, Error> {
+    let mut counts = StateCounts::default();
+    let sql = "SELECT state, count(*) FROM series_job GROUP BY state";
+    for (state, count) in
+        read_all(connection, sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
+    {
+        let count = as_size(count);
+        match state.as_str() {
+            "queued" => counts.queued = count,
+            "running" => counts.running = count,
+            "done" => counts.done = count,
+            "parked" => counts.parked = count,
+            _ => counts.withdrawn = count,
+        }
+    }
+    Ok(counts)
+}
+
+fn collections(connection: &Connection) -> Result<Vec<CollectionReport>, Error> {
+    let sql = "SELECT collection, count(*), count(placement.series_id), coalesce(sum(instance_count), 0),
+                   coalesce(sum(size_bytes), 0)
+               FROM series_job JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
+               GROUP BY collection ORDER BY collection";
+    read_all(connection, sql, [], |row| {
+        Ok(CollectionReport {
+            collection: row.get(0)?,
+            series: as_size(row.get(1)?),
+            done: as_size(row.get(2)?),
+            instances: as_size(row.get(3)?),
+            bytes: as_size(row.get(4)?),
+        })
+    })
+}
+
+fn bytes_left(connection: &Connection) -> Result<u64, Error> {
+    let sql = "SELECT coalesce(sum(file_size), 0) FROM series_job JOIN series USING (series_id)
+               WHERE state IN ('queued', 'running')";
+    Ok(as_size(connection.query_row(sql, [], |row| row.get(0))?))
+}
+
+fn heartbeat(connection: &Connection, now: i64) -> Result<Option<Heartbeat>, Error> {
+    let sql = "SELECT rate_bytes_s FROM heartbeat WHERE beat_at > ?1";
+    let rate: Option<i64> = connection.query_row(sql, [now - LIVELY_S], |row| row.get(0)).optional()?;
+    Ok(rate.map(|rate| Heartbeat { rate_bytes_s: as_size(rate) }))
+}
+
+fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
+    let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at
+               FROM series_job JOIN series USING (series_id) WHERE state = 'parked' ORDER BY series_instance_uid";
+    read_all(connection, sql, [], |row| {
+        Ok(ParkedSeries {
+            series_instance_uid: row.get(0)?,
+            reason: row.get(1)?,
+            attempts: row.get(2)?,
+            since: as_time(row.get(3)?),
+        })
+    })
+}
+
+fn watermarks(connection: &Connection) -> Result<Vec<WatermarkReport>, Error> {
+    let sql = "SELECT collection, base_url, synced_to FROM watermark ORDER BY collection, base_url";
+    read_all(connection, sql, [], |row| {
+        Ok(WatermarkReport {
+            collection: row.get(0)?,
+            base_url: row.get(1)?,
+            synced_to: as_time(row.get(2)?),
+        })
+    })
+}
+
+fn last_run(connection: &Connection) -> Result<Option<RunReport>, Error> {
+    let sql =
+        "SELECT command, started_at, finished_at, outcome, placed, parked, kept, withdrawn, instances, bytes,
+                   downloaded_bytes, requests, retries FROM run ORDER BY run_id DESC LIMIT 1";
+    Ok(read_all(connection, sql, [], run_report)?.into_iter().next())
+}
+
+fn run_report(row: &Row<'_>) -> Result<RunReport, Error> {
+    let total = |column: usize| row.get(column).map(as_size);
+    Ok(RunReport {
+        command: row.get(0)?,
+        started_at: as_time(row.get(1)?),
+        finished_at: row.get::<_, Option<i64>>(2)?.map(as_time),
+        outcome: row.get(3)?,
+        totals: RunTotals {
+            placed: total(4)?,
+            parked: total(5)?,
+            kept: total(6)?,
+            withdrawn: total(7)?,
+            instances: total(8)?,
+            bytes: total(9)?,
+            downloaded_bytes: total(10)?,
+            requests: total(11)?,
+            retries: total(12)?,
+        },
+    })
+}
+
+fn remarks(connection: &Connection) -> Result<Vec<Remark>, Error> {
+    let sql = "SELECT kind = 'rejected', subject, remark FROM walk_remark ORDER BY remark_id";
+    read_all(connection, sql, [], |row| {
+        Ok(Remark { is_rejected_row: row.get(0)?, subject: row.get(1)?, remark: row.get(2)? })
+    })
+}

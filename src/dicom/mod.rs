@@ -1,0 +1,12 @@
+//! The words of the field: UIDs valid by construction, Collection → Patient → Study → Series → Instance,
+//! and the part of a DICOM file that identifies it.
+//!
+//! Knows no network, no disk and no database; everything else may import it.
+
+mod header;
+mod hierarchy;
+mod uid;
+
+pub use header::{HEADER_LIMIT, HeaderError, IdentifyingHeader, identify};
+pub use hierarchy::{CollectionName, Instance, Patient, PatientId, Series, SeriesFingerprint, Study};
+pub use uid::{LONGEST_UID, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, Uid, UidError};

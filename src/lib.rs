@@ -1,0 +1,5 @@
+//! Keeps a faithful, verified, durable copy of collections of The Cancer Imaging Archive on a lab's own disk.
+pub mod db;
+pub mod dicom;
+pub mod mirror;
+pub mod nbia;

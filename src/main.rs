@@ -1,0 +1,3 @@
+//! The program: arguments, logs, run, exit code.
+
+fn main() {}

@@ -1,0 +1,137 @@
+//! A directory held open: everything below it is reached by name from here, and links are never followed.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
+const FILE_MODE: Mode = Mode::from_raw_mode(0o666);
+
+/// A directory, by descriptor.
+#[derive(Debug)]
+pub(super) struct Directory(OwnedFd);
+
+impl Directory {
+    /// Opens a path that the user named; links in it are the user's own.
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::open(path, flags, Mode::empty())?))
+    }
+
+    /// A directory inside this one.
+    pub(super) fn sub(&self, name: &str) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(Self(rustix::fs::openat(&self.0, name, flags, Mode::empty())?))
+    }
+
+    /// A directory inside this one, made and put on stable storage when it is not there yet.
+    pub(super) fn make(&self, name: &str) -> io::Result<Self> {
+        match rustix::fs::mkdirat(&self.0, name, DIRECTORY_MODE) {
+            Ok(()) => self.sync()?,
+            Err(Errno::EXIST) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.sub(name)
+    }
+
+    /// A new file; one that exists is an error.
+    pub(super) fn create(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.0, name, flags, FILE_MODE)?))
+    }
+
+    /// An existing regular file, for reading; anything else is an error, a pipe does not block.
+    pub(super) fn read(&self, name: &str) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
+
+    /// Moves an entry of this directory; what is at the target stays and is an error.
+    pub(super) fn rename(&self, from: &str, to: &Self, name: &str) -> io::Result<()> {
+        match rustix::fs::renameat_with(&self.0, from, &to.0, name, RenameFlags::NOREPLACE) {
+            Err(error) if is_unsupported(error) && to.kind(name)?.is_none() => {
+                Ok(rustix::fs::renameat(&self.0, from, &to.0, name)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
+    /// Swaps two entries in one step; `false` where the file system cannot, and then nothing has happened.
+    pub(super) fn exchange(&self, from: &str, to: &Self, name: &str) -> io::Result<bool> {
+        match rustix::fs::renameat_with(&self.0, from, &to.0, name, RenameFlags::EXCHANGE) {
+            Ok(()) => Ok(true),
+            Err(error) if is_unsupported(error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes a file that may not be there.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        self.unlink(name, AtFlags::empty())
+    }
+
+    /// Removes an entry with all that is in it; links are removed, not followed.
+    pub(super) fn remove_tree(&self, name: &str) -> io::Result<()> {
+        if self.kind(name)? != Some(FileType::Directory) {
+            return self.remove(name);
+        }
+        let inside = self.sub(name)?;
+        for entry in inside.names()? {
+            inside.remove_tree(&entry)?;
+        }
+        self.unlink(name, AtFlags::REMOVEDIR)
+    }
+
+    /// Names of all entries, sorted; one that is not UTF-8 is shown with replacement characters.
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.0)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// What kind of entry a name is, `None` when there is none.
+    pub(super) fn kind(&self, name: &str) -> io::Result<Option<FileType>> {
+        match rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(found) => Ok(Some(FileType::from_raw_mode(found.st_mode))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts the entries of this directory on stable storage.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.0)?)
+    }
+
+    /// Free bytes and free inodes of the file system.
+    pub(super) fn space(&self) -> io::Result<(u64, u64)> {
+        let found = rustix::fs::fstatvfs(self.0.as_fd())?;
+        Ok((found.f_bavail.saturating_mul(found.f_frsize), found.f_favail))
+    }
+
+    fn unlink(&self, name: &str, flags: AtFlags) -> io::Result<()> {
+        match rustix::fs::unlinkat(&self.0, name, flags) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether a file system (NFS, for one) knows no flags of rename.
+fn is_unsupported(error: Errno) -> bool {
+    matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
+}

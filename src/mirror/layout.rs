@@ -1,0 +1,285 @@
+//! From identifiers to path components: readable where they are ordinary, safe and reversible where they are not.
+//!
+//! The only place where text from the network becomes a path. A component never is empty, `.`, `..` or longer than
+//! a file system takes, holds no separator and no character that some file system refuses, and two different
+//! identifiers never give the same component. Letters that differ only in case can still meet on a case-insensitive
+//! file system: [`Component::folded`] tells, and [`Component::with_letters_encoded`] is the way out.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use sha2::{Digest, Sha256};
+
+use crate::dicom::{SeriesInstanceUid, StudyInstanceUid};
+
+/// Longest name that common file systems take, in bytes.
+const LONGEST: usize = 255;
+/// Hex digits of the digest that stands for the cut end of a name that is too long.
+const DIGEST_DIGITS: usize = 16;
+/// Besides separators and control characters, what Windows forbids in names.
+const FORBIDDEN: &str = r#"/\<>:"|?*%"#;
+/// Names of devices that Windows reserves, with and without an extension.
+const RESERVED: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
+/// The same, followed by one digit (superscript ones count).
+const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
+
+/// One path component, made of one identifier.
+#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+pub struct Component(String);
+
+impl Component {
+    /// The ordinary form of an identifier: as it is, as far as that is safe.
+    pub fn new(identifier: &str) -> Self {
+        let last = identifier.chars().count().saturating_sub(1);
+        let reserved = is_reserved(identifier);
+        let encoded = identifier.chars().enumerate().map(|(position, character)| {
+            let at_the_rim = position == 0 || position == last;
+            let encode = is_unsafe(character)
+                || (at_the_rim && matches!(character, ' ' | '.'))
+                || (position == 0 && reserved);
+            Piece { character, encode }
+        });
+        Self::join(identifier, encoded)
+    }
+
+    /// The form for an identifier whose ordinary form meets another one after case folding.
+    pub fn with_letters_encoded(identifier: &str) -> Self {
+        let last = identifier.chars().count().saturating_sub(1);
+        let encoded = identifier.chars().enumerate().map(|(position, character)| {
+            let at_the_rim = (position == 0 || position == last) && matches!(character, ' ' | '.');
+            Piece { character, encode: is_unsafe(character) || at_the_rim || character.is_alphabetic() }
+        });
+        Self::join(identifier, encoded)
+    }
+
+    /// A component that was recorded earlier, taken only in the form that this module gives.
+    pub fn recorded(component: &str, identifier: &str) -> Option<Self> {
+        [Self::new(identifier), Self::with_letters_encoded(identifier)]
+            .into_iter()
+            .find(|known| known.0 == component)
+    }
+
+    /// The name on disk.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What a case-insensitive file system compares.
+    pub fn folded(&self) -> String {
+        self.0.to_uppercase().to_lowercase()
+    }
+
+    fn join(identifier: &str, pieces: impl Iterator<Item = Piece>) -> Self {
+        if identifier.is_empty() {
+            return Self("%".to_owned());
+        }
+        let mut component = String::new();
+        let mut cut_at = 0;
+        for piece in pieces {
+            component.push_str(&piece.to_string());
+            if component.len() <= LONGEST - DIGEST_DIGITS - "%~".len() {
+                cut_at = component.len();
+            }
+        }
+        if component.len() > LONGEST {
+            component.truncate(cut_at);
+            component.push_str("%~");
+            component.push_str(&digest(identifier));
+        }
+        Self(component)
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// One character of an identifier, and whether it may stand in a name.
+struct Piece {
+    character: char,
+    encode: bool,
+}
+
+impl fmt::Display for Piece {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.encode {
+            return write!(formatter, "{}", self.character);
+        }
+        let mut bytes = [0; 4];
+        self.character.encode_utf8(&mut bytes).bytes().try_for_each(|byte| write!(formatter, "%{byte:02X}"))
+    }
+}
+
+fn is_unsafe(character: char) -> bool {
+    character.is_control() || FORBIDDEN.contains(character)
+}
+
+fn is_reserved(identifier: &str) -> bool {
+    let stem = identifier.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    RESERVED.contains(&stem.as_str())
+        || RESERVED_WITH_DIGIT.iter().any(|name| {
+            let digit = stem.strip_prefix(name).map(|rest| rest.chars().collect::<Vec<_>>());
+            matches!(digit.as_deref(), Some(['0'..='9' | '¹' | '²' | '³']))
+        })
+}
+
+fn digest(identifier: &str) -> String {
+    let digest = Sha256::digest(identifier.as_bytes());
+    let beginning = digest.iter().take(8).fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
+    format!("{beginning:0DIGEST_DIGITS$x}")
+}
+
+/// Where a series lies below the root.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SeriesPath {
+    /// Collection, patient, study, series.
+    components: [String; 4],
+}
+
+impl SeriesPath {
+    /// The path of a series; UIDs are digits and dots and need no encoding.
+    pub fn new(
+        collection: &Component,
+        patient: &Component,
+        study: &StudyInstanceUid,
+        series: &SeriesInstanceUid,
+    ) -> Self {
+        Self {
+            components: [collection.to_string(), patient.to_string(), study.to_string(), series.to_string()],
+        }
+    }
+
+    /// A path that was recorded, `None` unless it has four components that name something inside their parent.
+    pub fn recorded(path: &str) -> Option<Self> {
+        let parts: Vec<_> = path.split('/').collect();
+        let inside = parts.iter().all(|part| !matches!(*part, "" | "." | "..") && !part.contains('\0'));
+        let components = <[&str; 4]>::try_from(parts).ok().filter(|_| inside)?;
+        Some(Self { components: components.map(ToOwned::to_owned) })
+    }
+
+    /// The directories above the series, outermost first.
+    pub fn parents(&self) -> &[String] {
+        &self.components[..3]
+    }
+
+    /// The series' own directory.
+    pub fn name(&self) -> &str {
+        &self.components[3]
+    }
+
+    /// The path relative to the root.
+    pub fn to_path(&self) -> PathBuf {
+        self.components.iter().collect()
+    }
+}
+
+impl fmt::Display for SeriesPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.components.join("/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Component as PathComponent, Path};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_kind_of_identifier_has_its_form() {
+        let cases = [
+            ("TCGA-GBM", "TCGA-GBM"),
+            ("CT COLONOGRAPHY", "CT COLONOGRAPHY"),
+            ("P_01535_LEFT_CC_1.dcm", "P_01535_LEFT_CC_1.dcm"),
+            ("GBM_DSC_MRI_DRO_Bo=3T", "GBM_DSC_MRI_DRO_Bo=3T"),
+            ("Müller", "Müller"),
+            ("a/b\\c", "a%2Fb%5Cc"),
+            ("100%", "100%25"),
+            ("a\0b\u{1b}", "a%00b%1B"),
+            ("<>:\"|?*", "%3C%3E%3A%22%7C%3F%2A"),
+            (" padded ", "%20padded%20"),
+            (".hidden.", "%2Ehidden%2E"),
+            (".tcia-mirror", "%2Etcia-mirror"),
+            (".", "%2E"),
+            ("..", "%2E%2E"),
+            ("...", "%2E.%2E"),
+            ("CON", "%43ON"),
+            ("con.txt", "%63on.txt"),
+            ("LPT1", "%4CPT1"),
+            ("CONSOLE", "CONSOLE"),
+            ("COM12", "COM12"),
+            ("", "%"),
+        ];
+        for (identifier, expected) in cases {
+            assert_eq!(Component::new(identifier).as_str(), expected, "{identifier:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_identifier_ends_in_its_digest() {
+        let long = "é".repeat(200);
+        let component = Component::new(&long);
+        assert!(component.as_str().len() <= 255);
+        // the digits are those of Python's hashlib
+        assert!(component.as_str().ends_with("%~df20b2aa6262e99e"));
+        assert_eq!(component.as_str().chars().filter(|c| *c == 'é').count(), 118);
+        assert_eq!(Component::new(&"a".repeat(255)).as_str().len(), 255);
+        let slashes = Component::new(&"/".repeat(100));
+        assert!(slashes.as_str().starts_with("%2F%2F") && !slashes.as_str().contains("%2%~"));
+    }
+
+    #[test]
+    fn letters_are_encoded_where_case_alone_would_tell_two_apart() {
+        assert_eq!(Component::new("Abc").folded(), Component::new("aBC").folded());
+        assert_eq!(Component::with_letters_encoded("aB-1").as_str(), "%61%42-1");
+    }
+
+    #[test]
+    fn a_recorded_path_that_leads_outside_is_refused() {
+        assert!(SeriesPath::recorded("C/P/1.2/1.2.3").is_some());
+        for path in ["", "C/P/1.2", "../P/1.2/3", "C//1.2/3", "/C/P/1/2", "C/P/1.2/3/4", "C/./1/2"] {
+            assert!(SeriesPath::recorded(path).is_none(), "{path}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_identifier_is_one_component_inside_its_parent(identifier in "\\PC*|.*|[./\\\\ %\0]*") {
+            for component in [Component::new(&identifier), Component::with_letters_encoded(&identifier)] {
+                let parts: Vec<_> = Path::new(component.as_str()).components().collect();
+                prop_assert!(matches!(parts.as_slice(), [PathComponent::Normal(_)]), "{component}");
+                prop_assert!(component.as_str().len() <= 255);
+            }
+        }
+
+        #[test]
+        fn short_identifiers_decode_to_themselves(identifier in "\\PC{0,20}|[./\\\\ %\0a-c]{0,20}") {
+            for component in [Component::new(&identifier), Component::with_letters_encoded(&identifier)] {
+                prop_assert_eq!(decode(component.as_str()), identifier.clone());
+            }
+        }
+    }
+
+    /// The way back, written from the promise and not from the code above.
+    fn decode(component: &str) -> String {
+        if component == "%" {
+            return String::new();
+        }
+        let mut bytes = Vec::new();
+        let mut rest = component.as_bytes();
+        while let [first, tail @ ..] = rest {
+            if *first == b'%' {
+                bytes.push(u8::from_str_radix(std::str::from_utf8(&tail[..2]).unwrap(), 16).unwrap());
+                rest = &tail[2..];
+            } else {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+        String::from_utf8(bytes).unwrap()
+    }
+}

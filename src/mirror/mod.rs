@@ -1,0 +1,19 @@
+//! The tree on our disk: root and lock, layout, staging, proof, the durable commit, re-hashing.
+//!
+//! Only this module writes below the root, except `db` its own file; only [`Verified`] can be placed.
+//! Knows no network and no record: what should be there is told to it.
+
+mod commit;
+mod directory;
+pub mod layout;
+mod rehash;
+mod root;
+mod staging;
+mod verify;
+
+pub use commit::{CommitError, Placed};
+pub use layout::SeriesPath;
+pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
+pub use root::{Root, RootError, STATE_DIRECTORY, Space};
+pub use staging::{Incoming, LICENSE, Staging, StagingError, file_name};
+pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError};

@@ -1,0 +1,141 @@
+//! The root of a mirror: its own directory, the lock that keeps a second writer out, free space.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::directory::Directory;
+use super::layout::SeriesPath;
+use crate::dicom::SeriesInstanceUid;
+
+/// Where everything lies that is not the mirrored tree itself.
+pub const STATE_DIRECTORY: &str = ".tcia-mirror";
+const STAGING: &str = "staging";
+const REPLACED: &str = "replaced";
+const LOCK: &str = "lock";
+const STATE_FILE: &str = "state.sqlite";
+
+/// Why a root cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum RootError {
+    #[error("another process holds {}", .lock.display())]
+    Locked { lock: PathBuf },
+    #[error("there is no mirror at {}", .root.display())]
+    NoMirror { root: PathBuf },
+    #[error("cannot use {} as the root of a mirror", .root.display())]
+    Unusable { root: PathBuf, source: io::Error },
+}
+
+/// What is left on the file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes that this process may still write.
+    pub free_bytes: u64,
+    /// Files that it may still make; zero where the file system does not count them.
+    pub free_inodes: u64,
+}
+
+/// The root of a mirror.
+#[derive(Debug)]
+pub struct Root {
+    path: PathBuf,
+    pub(super) directory: Directory,
+    pub(super) staging: Directory,
+    pub(super) replaced: Directory,
+    lock: Option<File>,
+}
+
+impl Root {
+    /// Opens a root to write to it, making it when it is not there; at most one process at a time can.
+    pub fn lock(path: &Path) -> Result<Self, RootError> {
+        let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
+        std::fs::create_dir_all(path).map_err(unusable)?;
+        let mut root = Self::reach(path, Directory::make).map_err(unusable)?;
+        let lock_path = path.join(STATE_DIRECTORY).join(LOCK);
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => root.lock = Some(lock),
+            Err(TryLockError::WouldBlock) => return Err(RootError::Locked { lock: lock_path }),
+            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+        }
+        Ok(root)
+    }
+
+    /// Opens a root only to read from it, beside a process that may be writing.
+    pub fn open(path: &Path) -> Result<Self, RootError> {
+        if !Self::state_file_of(path).exists() {
+            return Err(RootError::NoMirror { root: path.to_owned() });
+        }
+        let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
+        Self::reach(path, Directory::sub).map_err(unusable)
+    }
+
+    fn reach(path: &Path, step: fn(&Directory, &str) -> io::Result<Directory>) -> io::Result<Self> {
+        let directory = Directory::open(path)?;
+        let state = step(&directory, STATE_DIRECTORY)?;
+        let (staging, replaced) = (step(&state, STAGING)?, step(&state, REPLACED)?);
+        Ok(Self { path: path.to_owned(), directory, staging, replaced, lock: None })
+    }
+
+    /// The root as the user named it.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the record.
+    pub fn state_file(&self) -> PathBuf {
+        Self::state_file_of(&self.path)
+    }
+
+    /// The file of the record below a root.
+    pub fn state_file_of(root: &Path) -> PathBuf {
+        root.join(STATE_DIRECTORY).join(STATE_FILE)
+    }
+
+    /// What is left on the file system.
+    pub fn space(&self) -> io::Result<Space> {
+        let (free_bytes, free_inodes) = self.directory.space()?;
+        Ok(Space { free_bytes, free_inodes })
+    }
+
+    /// Series that have something staged.
+    pub fn staged(&self) -> io::Result<Vec<String>> {
+        self.staging.names()
+    }
+
+    /// Removes what is staged of a series.
+    pub fn discard_staged(&self, name: &str) -> io::Result<()> {
+        self.staging.remove_tree(name)
+    }
+
+    /// Moves what is staged under the name of a series aside into `replaced/`: the old version after an exchange.
+    pub fn set_aside(&self, series: &SeriesInstanceUid, stamp: &str) -> io::Result<()> {
+        if self.staging.kind(series.as_str())?.is_none() {
+            return Ok(());
+        }
+        self.staging.rename(series.as_str(), &self.replaced, &replaced_name(series, stamp))?;
+        self.replaced.sync()?;
+        self.staging.sync()
+    }
+
+    /// The directory that holds a series directory.
+    pub(super) fn parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
+        let mut parents = path.parents().iter();
+        let first = self.directory.sub(parents.next().map_or(".", String::as_str))?;
+        parents.try_fold(first, |directory, name| directory.sub(name))
+    }
+
+    /// The same, made where it is not there yet.
+    pub(super) fn make_parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
+        let mut parents = path.parents().iter();
+        let first = self.directory.make(parents.next().map_or(".", String::as_str))?;
+        parents.try_fold(first, |directory, name| directory.make(name))
+    }
+}
+
+/// The name under which `replaced/` holds a version of a series.
+pub(super) fn replaced_name(series: &SeriesInstanceUid, stamp: &str) -> String {
+    format!("{series}~{stamp}")
+}

@@ -1,0 +1,215 @@
+//! Unfinished series: each instance is written, digested and named here, on the same file system as the tree.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+use super::directory::Directory;
+use super::root::Root;
+use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
+
+/// Name of the licence text beside the instances.
+pub const LICENSE: &str = "LICENSE";
+/// Piece in which files are read back.
+const READ_PIECE: usize = 256 << 10;
+
+/// Why an instance cannot be kept.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum StagingError {
+    #[error("two files of the series are named {instance} and differ")]
+    Conflict { instance: SopInstanceUid },
+    #[error("cannot write to the staging directory of {series}")]
+    Write { series: SeriesInstanceUid, source: io::Error },
+}
+
+/// The name on disk of an instance.
+pub fn file_name(instance: &SopInstanceUid) -> String {
+    format!("{instance}.dcm")
+}
+
+/// The staging directory of one series.
+pub struct Staging {
+    series_instance_uid: SeriesInstanceUid,
+    directory: Directory,
+    instances: BTreeMap<SopInstanceUid, Instance>,
+    license: Option<[u8; 32]>,
+    incoming: u64,
+}
+
+/// An instance that arrives.
+pub struct Incoming {
+    file: File,
+    name: String,
+    digests: Digests,
+}
+
+/// The digests of one file, fed as it passes.
+#[derive(Default)]
+pub(super) struct Digests {
+    size_bytes: u64,
+    crc32: crc32fast::Hasher,
+    md5: Md5,
+    sha256: Sha256,
+}
+
+impl Digests {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.size_bytes += bytes.len() as u64;
+        self.crc32.update(bytes);
+        self.md5.update(bytes);
+        self.sha256.update(bytes);
+    }
+
+    pub(super) fn finish(self, sop_instance_uid: SopInstanceUid) -> Instance {
+        Instance {
+            sop_instance_uid,
+            size_bytes: self.size_bytes,
+            crc32: self.crc32.finalize(),
+            md5: self.md5.finalize().into(),
+            sha256: self.sha256.finalize().into(),
+        }
+    }
+
+    /// The digests of a whole file.
+    pub(super) fn of(mut file: impl Read) -> io::Result<Self> {
+        let mut digests = Self::default();
+        let mut piece = vec![0; READ_PIECE];
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) => return Ok(digests),
+                Ok(amount) => digests.update(&piece[..amount]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Incoming {
+    /// Appends to the file and its digests.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.digests.update(bytes);
+        self.file.write_all(bytes)
+    }
+
+    /// Bytes so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.digests.size_bytes
+    }
+}
+
+impl Staging {
+    /// Opens the staging directory of a series.
+    ///
+    /// Of what an earlier attempt left there, the instances that are `recorded` and still have their digests are
+    /// kept; everything else is removed.
+    pub fn open(
+        root: &Root,
+        series: &SeriesInstanceUid,
+        recorded: Vec<Instance>,
+    ) -> Result<Self, StagingError> {
+        let fault = |source| StagingError::Write { series: series.clone(), source };
+        let directory = root.staging.make(series.as_str()).map_err(fault)?;
+        let mut recorded: BTreeMap<_, _> =
+            recorded.into_iter().map(|i| (file_name(&i.sop_instance_uid), i)).collect();
+        let mut instances = BTreeMap::new();
+        for name in directory.names().map_err(fault)? {
+            match recorded.remove(&name).filter(|instance| is_as_recorded(&directory, instance)) {
+                Some(instance) => drop(instances.insert(instance.sop_instance_uid.clone(), instance)),
+                None => directory.remove_tree(&name).map_err(fault)?,
+            }
+        }
+        Ok(Self { series_instance_uid: series.clone(), directory, instances, license: None, incoming: 0 })
+    }
+
+    /// The series that is staged.
+    pub fn series_instance_uid(&self) -> &SeriesInstanceUid {
+        &self.series_instance_uid
+    }
+
+    /// What is staged so far.
+    pub fn instances(&self) -> &BTreeMap<SopInstanceUid, Instance> {
+        &self.instances
+    }
+
+    /// SHA-256 of the licence text, when one came.
+    pub fn license(&self) -> Option<[u8; 32]> {
+        self.license
+    }
+
+    /// Begins a file whose name is not known yet.
+    pub fn begin(&mut self) -> Result<Incoming, StagingError> {
+        self.incoming += 1;
+        let name = format!("incoming-{}", self.incoming);
+        let file = self.directory.create(&name).map_err(|source| self.fault(source))?;
+        Ok(Incoming { file, name, digests: Digests::default() })
+    }
+
+    /// Gives a file that arrived whole its name.
+    ///
+    /// The same instance twice with the same bytes is one instance; with other bytes it is an error.
+    pub fn keep(
+        &mut self,
+        incoming: Incoming,
+        sop_instance_uid: SopInstanceUid,
+    ) -> Result<Instance, StagingError> {
+        let Incoming { name, digests, file } = incoming;
+        drop(file);
+        let instance = digests.finish(sop_instance_uid);
+        if let Some(already) = self.instances.get(&instance.sop_instance_uid) {
+            let same = *already == instance;
+            self.directory.remove(&name).map_err(|source| self.fault(source))?;
+            return if same {
+                Ok(instance)
+            } else {
+                Err(StagingError::Conflict { instance: instance.sop_instance_uid })
+            };
+        }
+        let target = file_name(&instance.sop_instance_uid);
+        self.directory.rename(&name, &self.directory, &target).map_err(|source| self.fault(source))?;
+        self.instances.insert(instance.sop_instance_uid.clone(), instance.clone());
+        Ok(instance)
+    }
+
+    /// Drops a file that did not arrive whole or is not what it should be.
+    pub fn discard(&self, incoming: Incoming) -> Result<(), StagingError> {
+        let Incoming { name, .. } = incoming;
+        self.directory.remove(&name).map_err(|source| self.fault(source))
+    }
+
+    /// Takes an instance back that turned out wrong.
+    pub fn remove(&mut self, instance: &SopInstanceUid) -> Result<(), StagingError> {
+        self.instances.remove(instance);
+        self.directory.remove(&file_name(instance)).map_err(|source| self.fault(source))
+    }
+
+    /// Keeps the licence text beside the instances; the last one that came counts.
+    pub fn keep_license(&mut self, text: &[u8]) -> Result<(), StagingError> {
+        let write = || -> io::Result<()> {
+            self.directory.remove(LICENSE)?;
+            self.directory.create(LICENSE)?.write_all(text)
+        };
+        write().map_err(|source| self.fault(source))?;
+        self.license = Some(Sha256::digest(text).into());
+        Ok(())
+    }
+
+    pub(super) fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    fn fault(&self, source: io::Error) -> StagingError {
+        StagingError::Write { series: self.series_instance_uid.clone(), source }
+    }
+}
+
+/// Whether a file still has the digests of the record; one that cannot be read has not.
+fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
+    let file = directory.read(&file_name(&instance.sop_instance_uid));
+    let digests = file.and_then(Digests::of);
+    digests.is_ok_and(|digests| digests.finish(instance.sop_instance_uid.clone()) == *instance)
+}

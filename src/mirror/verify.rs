@@ -1,0 +1,195 @@
+//! The proof that a staged series is whole, before it may be placed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::staging::Staging;
+use crate::dicom::{SeriesInstanceUid, SopInstanceUid};
+
+/// What the service says a series holds; what it does not say is `None`.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// How many instances.
+    pub image_count: Option<u32>,
+    /// Sum of the sizes of their files.
+    pub size_bytes: Option<u64>,
+    /// MD5s of the files, names aside: the service's names are no identities.
+    pub md5_list: Option<Md5List>,
+    /// Which instances.
+    pub sop_instance_uids: Option<BTreeSet<SopInstanceUid>>,
+}
+
+/// The list of MD5s that closes a ZIP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Md5List {
+    /// The digests given.
+    pub digests: Vec<[u8; 16]>,
+    /// Files for which the service has no digest.
+    pub without_digest: u32,
+}
+
+/// What a series does not agree with.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum VerifyError {
+    #[error("the series holds {found} instances, the service lists {expected}")]
+    InstanceCount { expected: u32, found: u32 },
+    #[error("the files of the series have {found} bytes, the service lists {expected}")]
+    Size { expected: u64, found: u64 },
+    #[error(
+        "{instances} instances are not in the service's list of MD5s, {digests} of its MD5s belong to no instance"
+    )]
+    Md5 { instances: usize, digests: usize },
+    #[error("{missing} instances of the service's list are missing, {unexpected} are not in it")]
+    Instances { missing: usize, unexpected: usize },
+    #[error("the service says neither how many instances the series has nor which")]
+    NothingToCompare,
+    #[error("the series has no instance")]
+    Empty,
+}
+
+/// Which statements of the service a series was found to agree with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says whether one statement was compared; they are no states"
+)]
+pub struct Proof {
+    /// The number of instances.
+    pub image_count: bool,
+    /// The sum of their sizes.
+    pub size_bytes: bool,
+    /// The MD5 of each of them.
+    pub md5_list: bool,
+    /// Their SOPInstanceUIDs.
+    pub sop_instance_uids: bool,
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.image_count, "count"),
+            (self.size_bytes, "bytes"),
+            (self.md5_list, "md5"),
+            (self.sop_instance_uids, "instances"),
+        ];
+        let held: Vec<_> = parts.into_iter().filter(|(held, _)| *held).map(|(_, name)| name).collect();
+        formatter.write_str(&held.join("+"))
+    }
+}
+
+/// A staged series to which nothing more will be added.
+pub struct Staged(pub(super) Staging);
+
+/// A staged series that agrees with everything the service says of it; the only thing that can be placed.
+pub struct Verified {
+    pub(super) staging: Staging,
+    proof: Proof,
+}
+
+impl Staging {
+    /// Ends the staging.
+    pub fn finish(self) -> Staged {
+        Staged(self)
+    }
+
+    /// Compares what is staged so far with what the service says.
+    pub fn check(&self, expected: &Expected) -> Result<Proof, VerifyError> {
+        let found = self.instances().len();
+        let size: u64 = self.instances().values().map(|instance| instance.size_bytes).sum();
+        if expected.image_count.is_none() && expected.sop_instance_uids.is_none() {
+            return Err(VerifyError::NothingToCompare);
+        }
+        if found == 0 {
+            return Err(VerifyError::Empty);
+        }
+        let found = u32::try_from(found).unwrap_or(u32::MAX);
+        if let Some(expected) = expected.image_count.filter(|expected| *expected != found) {
+            return Err(VerifyError::InstanceCount { expected, found });
+        }
+        expected.sop_instance_uids.as_ref().map_or(Ok(()), |listed| self.check_instances(listed))?;
+        expected.md5_list.as_ref().map_or(Ok(()), |list| self.check_md5_list(list))?;
+        if let Some(expected) = expected.size_bytes.filter(|expected| *expected != size) {
+            return Err(VerifyError::Size { expected, found: size });
+        }
+        Ok(Proof {
+            image_count: expected.image_count.is_some(),
+            size_bytes: expected.size_bytes.is_some(),
+            md5_list: expected.md5_list.as_ref().is_some_and(|list| list.without_digest == 0),
+            sop_instance_uids: expected.sop_instance_uids.is_some(),
+        })
+    }
+
+    /// Staged instances whose MD5 the service's list does not have, when that list is whole.
+    pub fn not_in(&self, list: &Md5List) -> Vec<SopInstanceUid> {
+        if list.without_digest > 0 {
+            return Vec::new();
+        }
+        let known: BTreeSet<_> = list.digests.iter().collect();
+        let strangers = self.instances().values().filter(|instance| !known.contains(&instance.md5));
+        strangers.map(|instance| instance.sop_instance_uid.clone()).collect()
+    }
+
+    fn check_instances(&self, listed: &BTreeSet<SopInstanceUid>) -> Result<(), VerifyError> {
+        let missing = listed.iter().filter(|uid| !self.instances().contains_key(uid)).count();
+        let unexpected = self.instances().keys().filter(|uid| !listed.contains(uid)).count();
+        if missing + unexpected > 0 {
+            return Err(VerifyError::Instances { missing, unexpected });
+        }
+        Ok(())
+    }
+
+    /// Both ways: each instance has its digest in the list and each digest its instance.
+    fn check_md5_list(&self, list: &Md5List) -> Result<(), VerifyError> {
+        let mut listed = list.digests.clone();
+        listed.sort_unstable();
+        let mut staged: Vec<_> = self.instances().values().map(|instance| instance.md5).collect();
+        staged.sort_unstable();
+        let common = count_common(&staged, &listed);
+        let (instances, digests) = (staged.len() - common, listed.len() - common);
+        if digests > 0 || instances > list.without_digest as usize {
+            return Err(VerifyError::Md5 { instances, digests });
+        }
+        Ok(())
+    }
+}
+
+/// How many elements two sorted lists share, each counted once for each time it stands in both.
+fn count_common<T: Ord>(left: &[T], right: &[T]) -> usize {
+    let (mut at_left, mut at_right, mut common) = (0, 0, 0);
+    while let (Some(one), Some(other)) = (left.get(at_left), right.get(at_right)) {
+        match one.cmp(other) {
+            std::cmp::Ordering::Less => at_left += 1,
+            std::cmp::Ordering::Greater => at_right += 1,
+            std::cmp::Ordering::Equal => {
+                (at_left, at_right, common) = (at_left + 1, at_right + 1, common + 1);
+            }
+        }
+    }
+    common
+}
+
+impl Staged {
+    /// The series, when it agrees with everything that the service says of it.
+    pub fn verify(self, expected: &Expected) -> Result<Verified, VerifyError> {
+        let proof = self.0.check(expected)?;
+        Ok(Verified { staging: self.0, proof })
+    }
+}
+
+impl Verified {
+    /// The series.
+    pub fn series_instance_uid(&self) -> &SeriesInstanceUid {
+        self.staging.series_instance_uid()
+    }
+
+    /// What it was found to agree with.
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// SHA-256 of the licence text, when one came.
+    pub fn license(&self) -> Option<[u8; 32]> {
+        self.staging.license()
+    }
+}

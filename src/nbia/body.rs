@@ -1,0 +1,110 @@
+//! A response body with its watchdogs: silence, a drip, the bandwidth, the request to stop.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout};
+
+use super::client::Shared;
+use super::error::Error;
+
+/// A body that arrives.
+pub struct Body {
+    pub(super) response: reqwest::Response,
+    pub(super) endpoint: &'static str,
+    pub(super) shared: Arc<Shared>,
+    received: u64,
+    window: Window,
+}
+
+/// What came in while we waited; time that we spent on the bytes is not the service's silence.
+#[derive(Default)]
+struct Window {
+    waited: Duration,
+    received: u64,
+}
+
+impl Body {
+    pub(super) fn new(response: reqwest::Response, endpoint: &'static str, shared: Arc<Shared>) -> Self {
+        Self { response, endpoint, shared, received: 0, window: Window::default() }
+    }
+
+    /// The next bytes, `None` at the end that HTTP announces.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let idle = self.shared.http.idle_timeout;
+        let began = Instant::now();
+        let arrived = tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => return Err(Error::Stopped),
+            arrived = timeout(idle, self.response.chunk()) => arrived,
+        };
+        let Ok(arrived) = arrived else { return Err(self.silence()) };
+        let (endpoint, received) = (self.endpoint, self.received);
+        let Some(bytes) = arrived.map_err(|source| Error::Cut { endpoint, received, source })? else {
+            return Ok(None);
+        };
+        self.count(bytes.len(), began.elapsed())?;
+        self.shared.pace.bytes(bytes.len()).await;
+        Ok(Some(bytes))
+    }
+
+    /// Counts what arrived; an error when it came slower than the least rate for the whole idle time.
+    fn count(&mut self, bytes: usize, waited: Duration) -> Result<(), Error> {
+        self.received += bytes as u64;
+        self.shared.traffic.count_bytes(bytes as u64);
+        self.window.received += bytes as u64;
+        self.window.waited += waited;
+        if self.window.waited >= self.shared.http.idle_timeout {
+            let least = self.shared.http.min_rate.saturating_mul(self.window.waited.as_secs());
+            if self.window.received < least {
+                return Err(self.silence());
+            }
+            self.window = Window::default();
+        }
+        Ok(())
+    }
+
+    fn silence(&self) -> Error {
+        let http = &self.shared.http;
+        Error::Silence { endpoint: self.endpoint, min_rate: http.min_rate.max(1), after: http.idle_timeout }
+    }
+
+    /// The body for a thread that may block; `runtime` drives the connection.
+    pub fn into_reader(self, runtime: Handle) -> BodyReader {
+        BodyReader { body: self, runtime, bytes: Bytes::new() }
+    }
+}
+
+/// A [`Body`] as `std::io` reads it. A failure of the body is an [`io::Error`] that holds the [`Error`].
+pub struct BodyReader {
+    body: Body,
+    runtime: Handle,
+    bytes: Bytes,
+}
+
+impl BufRead for BodyReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.bytes.is_empty() {
+            let next = self.runtime.block_on(self.body.chunk()).map_err(io::Error::other)?;
+            self.bytes = next.unwrap_or_default();
+        }
+        Ok(&self.bytes)
+    }
+
+    fn consume(&mut self, amount: usize) {
+        bytes::Buf::advance(&mut self.bytes, amount);
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let available = self.fill_buf()?;
+        let amount = available.len().min(buffer.len());
+        buffer[..amount].copy_from_slice(&available[..amount]);
+        self.consume(amount);
+        Ok(amount)
+    }
+}

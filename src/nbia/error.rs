@@ -1,0 +1,121 @@
+//! What can go wrong between us and the service, and what each failure means for a retry.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::wire::WireError;
+
+/// A request that did not give what was asked for.
+#[derive(Debug, thiserror::Error)]
+#[expect(
+    missing_docs,
+    reason = "the message of each variant says what it is; `endpoint` is the service's name for it"
+)]
+pub enum Error {
+    #[error("`{url}` is not the address of a service this program knows; known paths: {known}")]
+    UnknownService { url: String, known: String },
+    #[error("cannot set up HTTP")]
+    Setup { source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("the dialect {dialect} does not offer {endpoint}")]
+    NotOffered { dialect: super::Dialect, endpoint: &'static str },
+    #[error("{endpoint} got no answer from {host}")]
+    NoAnswer { endpoint: &'static str, host: String, source: reqwest::Error },
+    #[error("{endpoint} is redirected to {target}, another host than {host}: not followed")]
+    Redirected { endpoint: &'static str, host: String, target: String },
+    #[error("{endpoint} sent nothing for {}", humantime::format_duration(*.after))]
+    NoFirstByte { endpoint: &'static str, after: Duration },
+    #[error("{endpoint} answered {status}: {text}")]
+    Status { endpoint: &'static str, status: StatusCode, text: String, retry_after: Option<Duration> },
+    #[error("the answer of {endpoint} broke off after {received} bytes")]
+    Cut { endpoint: &'static str, received: u64, source: reqwest::Error },
+    #[error("{endpoint} sent fewer than {min_rate} bytes a second for {}", humantime::format_duration(*.after))]
+    Silence { endpoint: &'static str, min_rate: u64, after: Duration },
+    #[error("{endpoint} sent more than {limit} bytes")]
+    TooLong { endpoint: &'static str, limit: u64 },
+    #[error("the answer of {endpoint} is no list this program can read")]
+    Unreadable { endpoint: &'static str, source: WireError },
+    #[error("stopped on request")]
+    Stopped,
+}
+
+impl Error {
+    /// Whether the same request may well succeed later.
+    ///
+    /// A 400 counts: the service answers so for every failure of its own access check
+    /// (`AuthorizationService.java` swallows all exceptions), and for series that exist.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. }
+            | Self::NoFirstByte { .. }
+            | Self::Cut { .. }
+            | Self::Silence { .. }
+            | Self::Unreadable { .. }
+            | Self::Stopped => true,
+            Self::Status { status, .. } => *status == StatusCode::BAD_REQUEST || is_passing(*status),
+            Self::UnknownService { .. }
+            | Self::Setup { .. }
+            | Self::NotOffered { .. }
+            | Self::Redirected { .. }
+            | Self::TooLong { .. } => false,
+        }
+    }
+
+    /// Whether sending the request again at once, after a pause, is worth it.
+    pub(super) fn is_worth_another_request(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => is_passing(*status),
+            Self::NoAnswer { .. } | Self::NoFirstByte { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the service as a whole may be down or overloaded, rather than this one answer broken.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } | Self::NoFirstByte { .. } => true,
+            Self::Status { status, .. } => asks_to_slow_down(*status) || matches!(status.as_u16(), 502 | 504),
+            _ => false,
+        }
+    }
+
+    /// Whether a narrower question may be answered where this one was not.
+    pub fn is_too_much_asked(&self) -> bool {
+        match self {
+            Self::NoFirstByte { .. }
+            | Self::Cut { .. }
+            | Self::Silence { .. }
+            | Self::TooLong { .. }
+            | Self::Unreadable { .. } => true,
+            Self::Status { status, .. } => !asks_to_slow_down(*status),
+            _ => false,
+        }
+    }
+
+    /// How long the service asked to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether every other request should wait as well.
+    pub(super) fn slows_everything(&self) -> bool {
+        matches!(self, Self::Status { status, .. } if asks_to_slow_down(*status))
+    }
+
+    /// Whether the service refused a parameter that newer builds of it know.
+    pub(super) fn is_unknown_parameter(&self) -> bool {
+        matches!(self, Self::Status { status, text, .. }
+            if *status == StatusCode::BAD_REQUEST && text.starts_with("Invalid query parameter"))
+    }
+}
+
+fn asks_to_slow_down(status: StatusCode) -> bool {
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
+}
+
+fn is_passing(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+}

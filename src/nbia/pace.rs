@@ -1,0 +1,120 @@
+//! How fast we ask: request rates, bandwidth, and the pause that the service asks of everybody.
+
+use std::num::NonZeroU32;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota};
+use tokio::time::Instant;
+
+/// So many in so long; an amount of zero means no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub amount: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+impl Rate {
+    /// So many a second.
+    pub const fn per_second(amount: u32) -> Self {
+        Self { amount, per: Duration::from_secs(1) }
+    }
+
+    fn limiter(self) -> Option<DefaultDirectRateLimiter> {
+        let burst = NonZeroU32::new(self.amount)?;
+        let quota = Quota::with_period(self.per / self.amount)?.allow_burst(burst);
+        Some(DefaultDirectRateLimiter::direct(quota))
+    }
+}
+
+/// Which of the two request rates counts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lane {
+    /// Lists.
+    Query,
+    /// ZIPs and single images.
+    Image,
+}
+
+/// The brakes of one client; every request passes here.
+pub(super) struct Pace {
+    queries: Option<DefaultDirectRateLimiter>,
+    images: Option<DefaultDirectRateLimiter>,
+    bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
+    quiet_until: Mutex<Option<Instant>>,
+}
+
+impl Pace {
+    /// `bandwidth` in bytes a second, zero for none.
+    pub(super) fn new(queries: Rate, images: Rate, bandwidth: u64) -> Self {
+        let bandwidth = NonZeroU32::new(u32::try_from(bandwidth).unwrap_or(u32::MAX));
+        Self {
+            queries: queries.limiter(),
+            images: images.limiter(),
+            bytes: bandwidth.map(|rate| (DefaultDirectRateLimiter::direct(Quota::per_second(rate)), rate)),
+            quiet_until: Mutex::new(None),
+        }
+    }
+
+    /// Waits until the next request may go out.
+    pub(super) async fn ready(&self, lane: Lane) {
+        while let Some(until) = self.quiet_until().filter(|until| *until > Instant::now()) {
+            tokio::time::sleep_until(until).await;
+        }
+        let limiter = match lane {
+            Lane::Query => &self.queries,
+            Lane::Image => &self.images,
+        };
+        if let Some(limiter) = limiter {
+            limiter.until_ready().await;
+        }
+    }
+
+    /// Waits until so many more bytes fit under the bandwidth.
+    pub(super) async fn bytes(&self, mut received: usize) {
+        let Some((limiter, burst)) = &self.bytes else { return };
+        while let Some(part) = u32::try_from(received).ok().and_then(NonZeroU32::new).map(|n| n.min(*burst)) {
+            if limiter.until_n_ready(part).await.is_err() {
+                return; // cannot happen: no part is larger than the burst
+            }
+            received -= part.get() as usize;
+        }
+    }
+
+    /// Holds every request back for a while.
+    pub(super) fn slow_down(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut quiet_until = self.quiet_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *quiet_until = Some(quiet_until.map_or(until, |already| already.max(until)));
+    }
+
+    fn quiet_until(&self) -> Option<Instant> {
+        *self.quiet_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_slow_down_holds_every_lane() {
+        let pace = Pace::new(Rate::per_second(0), Rate::per_second(0), 0);
+        let began = Instant::now();
+
+        pace.slow_down(Duration::from_secs(30));
+        pace.slow_down(Duration::from_secs(5));
+        pace.ready(Lane::Image).await;
+        pace.ready(Lane::Query).await;
+
+        assert!(began.elapsed() >= Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_rate_of_zero_is_no_limit() {
+        assert!(Rate::per_second(0).limiter().is_none());
+        assert!(Rate { amount: 1, per: Duration::from_secs(60) }.limiter().is_some());
+    }
+}
