@@ -198,8 +198,9 @@ CREATE TABLE path_component (
 CREATE TABLE watermark (
     base_url   TEXT NOT NULL,
     collection TEXT NOT NULL,
+    narrowed_by TEXT NOT NULL,     -- modality and the like, as text; empty for the whole collection
     synced_to  INTEGER NOT NULL,   -- the time before the planning of the cycle began
-    PRIMARY KEY (base_url, collection)
+    PRIMARY KEY (base_url, collection, narrowed_by)
 ) STRICT, WITHOUT ROWID;
 
 -- History: one row per run of a command that changes the mirror.

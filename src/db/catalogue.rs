@@ -46,6 +46,17 @@ impl Db {
         .await
     }
 
+    /// Records what the service lists of one series now, between two walks.
+    pub async fn relist_series(&self, series: Series) -> Result<(), Error> {
+        self.call(move |connection| {
+            let sql = "SELECT walk_id FROM series WHERE series_instance_uid = ?1";
+            let walk_id =
+                connection.query_row(sql, [series.series_instance_uid.as_str()], |row| row.get(0))?;
+            store(connection, "series", columns::SERIES, "series_instance_uid", walk_id, &[series])
+        })
+        .await
+    }
+
     /// The next series of a walk, in the order of the record; none is the end.
     pub async fn listed_series(
         &self,

@@ -1,5 +1,7 @@
 //! Instances with their digests: those in the tree, and those that wait in the staging directory.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, Row, params};
 
 use super::catalogue::read_all;
@@ -23,14 +25,25 @@ impl Db {
         self.call(move |connection| insert_staged(connection, series_id, &instances)).await
     }
 
-    /// Makes the staged instances of a series exactly these, just before it is placed.
-    pub async fn replace_staged(&self, series_id: i64, instances: Vec<Instance>) -> Result<(), Error> {
-        self.call(move |connection| {
-            connection.execute("DELETE FROM staged_instance WHERE series_id = ?1", [series_id])?;
-            insert_staged(connection, series_id, &instances)
+    /// Every series that has staged instances.
+    pub async fn series_with_staged(&self) -> Result<BTreeSet<String>, Error> {
+        self.call(|connection| {
+            let sql =
+                "SELECT DISTINCT series_instance_uid FROM staged_instance JOIN series USING (series_id)";
+            Ok(read_all(connection, sql, [], |row| Ok(row.get(0)?))?.into_iter().collect())
         })
         .await
     }
+}
+
+/// Makes the staged instances of a series exactly these.
+pub(super) fn replace_staged(
+    connection: &Connection,
+    series_id: i64,
+    instances: &[Instance],
+) -> Result<(), Error> {
+    connection.execute("DELETE FROM staged_instance WHERE series_id = ?1", [series_id])?;
+    insert_staged(connection, series_id, instances)
 }
 
 fn insert_staged(connection: &Connection, series_id: i64, instances: &[Instance]) -> Result<(), Error> {

@@ -27,7 +27,7 @@ pub use job::{Failure, JobState, SeriesJob};
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
 pub use report::{CollectionReport, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport};
-pub use run::{RunReport, RunTotals};
+pub use run::{RunReport, RunTotals, WatermarkKey};
 pub use walk::Walk;
 
 /// Every migration, in order.

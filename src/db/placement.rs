@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::catalogue::{read_all, read_json};
+use super::instance::replace_staged;
 use super::job::JobState;
 use super::{Db, Error, columns};
-use crate::dicom::{Series, SeriesFingerprint, SeriesInstanceUid};
+use crate::dicom::{Instance, Series, SeriesFingerprint, SeriesInstanceUid};
 
 /// What the mirror knows of a series that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,9 +93,10 @@ impl Db {
         .await
     }
 
-    /// Writes down that a commit begins.
-    pub async fn begin_commit(&self, intent: CommitIntent) -> Result<(), Error> {
+    /// Writes down that a commit begins, and exactly which instances it places.
+    pub async fn begin_commit(&self, intent: CommitIntent, instances: Vec<Instance>) -> Result<(), Error> {
         self.call(move |connection| {
+            replace_staged(connection, intent.series_id, &instances)?;
             let sql = "INSERT INTO commit_intent (series_id, path, stamp, license_sha256, proof, listed_image_count,
                            listed_size_bytes, listed_submission_timestamp)
                        VALUES (:series_id, :path, :stamp, :license, :proof, :image_count, :size_bytes, :timestamp)

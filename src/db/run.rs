@@ -47,6 +47,17 @@ pub struct RunReport {
     pub totals: RunTotals,
 }
 
+/// What a watermark is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatermarkKey {
+    /// Which service.
+    pub base_url: String,
+    /// Which collection.
+    pub collection: CollectionName,
+    /// Which part of it, as text; empty for all of it.
+    pub narrowed_by: String,
+}
+
 impl Db {
     /// Records that a command begins.
     pub async fn begin_run(&self, command: &str, base_url: &str, now: i64) -> Result<i64, Error> {
@@ -104,28 +115,23 @@ impl Db {
     }
 
     /// Up to when a collection of a service has been synced, UTC seconds.
-    pub async fn watermark(&self, base_url: &str, collection: &CollectionName) -> Result<Option<i64>, Error> {
-        let (base_url, collection) = (base_url.to_owned(), collection.to_string());
+    pub async fn watermark(&self, key: WatermarkKey) -> Result<Option<i64>, Error> {
         self.call(move |connection| {
-            let sql = "SELECT synced_to FROM watermark WHERE base_url = ?1 AND collection = ?2";
-            Ok(connection.query_row(sql, [base_url, collection], |row| row.get(0)).optional()?)
+            let sql = "SELECT synced_to FROM watermark WHERE base_url = ?1 AND collection = ?2 AND narrowed_by = ?3";
+            let parameters = [&key.base_url, key.collection.as_str(), &key.narrowed_by];
+            Ok(connection.query_row(sql, parameters, |row| row.get(0)).optional()?)
         })
         .await
     }
 
     /// Moves a watermark forward; it never goes back.
-    pub async fn move_watermark(
-        &self,
-        base_url: &str,
-        collection: &CollectionName,
-        to: i64,
-    ) -> Result<(), Error> {
-        let (base_url, collection) = (base_url.to_owned(), collection.to_string());
+    pub async fn move_watermark(&self, key: WatermarkKey, to: i64) -> Result<(), Error> {
         self.call(move |connection| {
-            let sql = "INSERT INTO watermark (base_url, collection, synced_to) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (base_url, collection) DO UPDATE
+            let sql =
+                "INSERT INTO watermark (base_url, collection, narrowed_by, synced_to) VALUES (?1, ?2, ?3, ?4)
+                       ON CONFLICT (base_url, collection, narrowed_by) DO UPDATE
                        SET synced_to = max(watermark.synced_to, excluded.synced_to)";
-            connection.execute(sql, params![base_url, collection, to])?;
+            connection.execute(sql, params![key.base_url, key.collection.as_str(), key.narrowed_by, to])?;
             Ok(())
         })
         .await

@@ -1,6 +1,6 @@
 //! Walks: which parts of the archive have been listed, so that an interrupted walk goes on where it stopped.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -16,7 +16,7 @@ pub struct Walk {
     /// Its row in the record.
     pub walk_id: i64,
     /// Parts that an interrupted run has listed already.
-    pub done: HashSet<String>,
+    pub done: BTreeSet<String>,
 }
 
 impl Db {
@@ -37,7 +37,7 @@ impl Db {
             }
             let sql = "INSERT INTO walk (scope, base_url, dialect, started_at) VALUES (?1, ?2, ?3, ?4)";
             connection.execute(sql, params![scope, base_url, dialect, now])?;
-            Ok(Walk { walk_id: connection.last_insert_rowid(), done: HashSet::new() })
+            Ok(Walk { walk_id: connection.last_insert_rowid(), done: BTreeSet::new() })
         })
         .await
     }

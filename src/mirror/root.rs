@@ -120,6 +120,12 @@ impl Root {
         self.staging.sync()
     }
 
+    /// Puts the directories around a placed series on stable storage once more, after an interrupted commit.
+    pub fn sync_placed(&self, path: &SeriesPath) -> io::Result<()> {
+        self.parent_of(path)?.sync()?;
+        self.staging.sync()
+    }
+
     /// The directory that holds a series directory.
     pub(super) fn parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
         let mut parents = path.parents().iter();

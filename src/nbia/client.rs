@@ -226,6 +226,18 @@ impl Client {
         &self.retry
     }
 
+    /// Waits as long as the schedule of pauses says after so many failures in a row.
+    pub async fn back_off(&self, failures: u32) -> Result<(), Error> {
+        let pause = self.draw_pause(failures);
+        self.stoppable(tokio::time::sleep(pause)).await
+    }
+
+    /// Asks once, without any retry, whether the service answers at all.
+    pub async fn probe(&self) -> Result<(), Error> {
+        let endpoint = self.endpoint(Endpoint::CollectionValues)?;
+        self.send(&self.lists, endpoint.name, &self.url(endpoint, &[])?).await.map(drop)
+    }
+
     /// Every collection (getCollectionValues).
     pub async fn collections(&self) -> Result<Vec<CollectionName>, Error> {
         #[derive(Deserialize)]
@@ -429,16 +441,17 @@ impl Client {
 
     async fn pause(&self, failures: u32, error: &Error) -> Result<(), Error> {
         self.shared.traffic.retries.fetch_add(1, Ordering::Relaxed);
-        let drawn = {
-            let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
-            retry::pause(self.retry.base, self.retry.cap, failures, &mut random)
-        };
-        let pause = error.retry_after().unwrap_or(drawn);
+        let pause = error.retry_after().unwrap_or_else(|| self.draw_pause(failures));
         warn!(duration_ms = pause.as_millis(), "{error}; asking again in {:.1} s", pause.as_secs_f64());
         if error.slows_everything() {
             self.shared.pace.slow_down(pause);
         }
         self.stoppable(tokio::time::sleep(pause)).await
+    }
+
+    fn draw_pause(&self, failures: u32) -> Duration {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        retry::pause(self.retry.base, self.retry.cap, failures, &mut random)
     }
 
     async fn stoppable<T>(&self, wait: impl Future<Output = T>) -> Result<T, Error> {

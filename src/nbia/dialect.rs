@@ -169,8 +169,10 @@ impl Dialect {
         let path = path.trim_end_matches('/');
         Self::ALL.into_iter().find_map(|dialect| {
             let description = dialect.description();
-            let known = std::iter::once(&description.path).chain(description.path_aliases);
-            let prefix = known.into_iter().find_map(|suffix| path.strip_suffix(suffix))?;
+            let mut known = std::iter::once(&description.path).chain(description.path_aliases).copied();
+            // `/nbia-api/services/v3` is that server's user administration
+            let prefix = known.find_map(|suffix| path.strip_suffix(suffix))?;
+            let prefix = Some(prefix).filter(|prefix| !prefix.ends_with("/nbia-api"))?;
             Some((dialect, format!("{prefix}{}", description.path)))
         })
     }

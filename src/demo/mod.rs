@@ -1,0 +1,3 @@
+//! The sample archive.
+pub mod generate;
+pub mod sample;

@@ -1,0 +1,209 @@
+//! One series: from the service into the staging directory, with everything that proves it whole.
+//!
+//! The ZIP is unpacked while it arrives; what is missing or wrong afterwards is fetched instance by instance.
+//! Places nothing and records nothing: that is for `mirror` and `sync`.
+
+mod arrival;
+mod error;
+mod series_zip;
+mod single;
+pub mod unpack;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+use tracing::{debug, info};
+
+pub use error::Error;
+
+use crate::dicom::{Instance, Series, SopInstanceUid};
+use crate::mirror::{Expected, Staging};
+use crate::nbia::{Client, Endpoint};
+
+/// What a listing may be wrong by before the download is given up: a tenth and a MiB.
+const LISTED_SIZE_MARGIN: u64 = 1 << 20;
+
+/// How a series is fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum How {
+    /// The ZIP, repaired by single instances.
+    #[default]
+    Auto,
+    /// ZIPs only.
+    Series,
+    /// The list of instances, and each of them by itself.
+    Instances,
+}
+
+impl FromStr for How {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "series" => Ok(Self::Series),
+            "instances" => Ok(Self::Instances),
+            _ => Err(format!("`{name}` is none of auto, series, instances")),
+        }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Auto => "auto",
+            Self::Series => "series",
+            Self::Instances => "instances",
+        })
+    }
+}
+
+/// What one series may cost, and how it is fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// ZIP or instances.
+    pub how: How,
+    /// Most bytes of one instance.
+    pub max_instance: u64,
+    /// Most bytes of one series.
+    pub max_series: u64,
+    /// Single instances of one series under way at once.
+    pub instances_at_once: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { how: How::Auto, max_instance: 16 << 30, max_series: 256 << 30, instances_at_once: 4 }
+    }
+}
+
+/// The fetch of one series.
+pub struct Fetch {
+    /// The service.
+    pub client: Arc<Client>,
+    /// Limits.
+    pub options: Options,
+    /// Every instance that was staged is reported here.
+    pub staged: mpsc::Sender<Instance>,
+    /// Counts the bytes of instances as they arrive.
+    pub progress: Arc<AtomicU64>,
+}
+
+/// How what is missing is fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repair {
+    Instances,
+    WholeAgain,
+}
+
+/// Single instances when at most half is missing, or when whole ZIPs have failed before; the ZIP again otherwise.
+///
+/// A request costs about as much as a small instance, and a ZIP brings again what is there already.
+fn repair(missing: usize, wanted: usize, earlier_attempts: u32) -> Repair {
+    if missing * 2 <= wanted || earlier_attempts > 0 { Repair::Instances } else { Repair::WholeAgain }
+}
+
+/// Whether earlier attempts have staged so much that the ZIP would mostly bring it again.
+fn is_mostly_there(staging: &Staging, expected: &Expected) -> bool {
+    let (staged, wanted) = (staging.instances().len(), expected.image_count.unwrap_or(0) as usize);
+    staged > 0 && repair(wanted.saturating_sub(staged), wanted, 0) == Repair::Instances
+}
+
+impl Fetch {
+    /// Fills the staging directory of a series; gives it back with what the service says the series holds.
+    ///
+    /// What earlier attempts have staged stays and is not fetched again where that can be avoided. The caller still
+    /// verifies: this function only stops early when it knows that it has not succeeded.
+    pub async fn series(
+        &self,
+        staging: Staging,
+        series: &Series,
+        attempts: u32,
+    ) -> Result<(Staging, Expected), Error> {
+        let expected = self.expected(series).await?;
+        if expected.size_bytes.is_some() && staging.check(&expected).is_ok() {
+            return Ok((staging, expected));
+        }
+        let singles =
+            self.client.offers(Endpoint::SingleImage) && self.client.offers(Endpoint::SopInstanceUids);
+        match self.options.how {
+            How::Instances => self.by_instances(staging, expected).await,
+            How::Auto if singles && is_mostly_there(&staging, &expected) => {
+                info!(series.uid = %series.series_instance_uid, "going on with series {}: {} instances are staged", series.series_instance_uid, staging.instances().len());
+                self.by_instances(staging, expected).await
+            }
+            how => {
+                let repairable = how == How::Auto && singles;
+                self.by_zip(staging, expected, series, attempts, repairable).await
+            }
+        }
+    }
+
+    /// What the listing says, completed by getSeriesSize where the listing says too little.
+    async fn expected(&self, series: &Series) -> Result<Expected, Error> {
+        let (mut image_count, mut size_bytes) = (series.image_count, series.file_size);
+        let incomplete = image_count.is_none() || size_bytes.is_none();
+        if incomplete && self.client.offers(Endpoint::SeriesSize) {
+            let size = self.client.series_size(&series.series_instance_uid).await?;
+            size_bytes = size_bytes.or(size.and_then(|size| size.total_size_in_bytes));
+            image_count = image_count.or(size.and_then(|size| size.object_count));
+        }
+        let sop_instance_uids = match image_count {
+            Some(_) => None,
+            None => Some(self.listed_instances(series).await?),
+        };
+        Ok(Expected { image_count, size_bytes, md5_list: None, sop_instance_uids })
+    }
+
+    async fn listed_instances(&self, series: &Series) -> Result<BTreeSet<SopInstanceUid>, Error> {
+        Ok(self.client.sop_instance_uids(&series.series_instance_uid).await?.into_iter().collect())
+    }
+
+    async fn by_zip(
+        &self,
+        staging: Staging,
+        mut expected: Expected,
+        series: &Series,
+        attempts: u32,
+        repairable: bool,
+    ) -> Result<(Staging, Expected), Error> {
+        let unpacked = self.unpack(staging, &expected).await?;
+        let mut staging = unpacked.staging;
+        expected.md5_list = unpacked.md5_list;
+        let shortfall = match unpacked.ended {
+            Err(error) if !error.is_of_the_answer() => return Err(error),
+            Err(error) => error,
+            Ok(()) => match staging.check(&expected) {
+                Ok(_) => return Ok((staging, expected)),
+                Err(mismatch) => Error::Verify(mismatch),
+            },
+        };
+        debug!(series.uid = %series.series_instance_uid, "the ZIP of series {} is not enough: {shortfall}", series.series_instance_uid);
+        series_zip::remove_doubtful(&mut staging, expected.md5_list.as_ref(), unpacked.last)?;
+        let wanted = expected.image_count.map_or(staging.instances().len(), |count| count as usize);
+        let missing = wanted.saturating_sub(staging.instances().len());
+        if !repairable || repair(missing, wanted, attempts) == Repair::WholeAgain {
+            return Err(shortfall);
+        }
+        info!(series.uid = %series.series_instance_uid, "series {}: {shortfall}; fetching {missing} instances one by one", series.series_instance_uid);
+        self.by_instances(staging, expected).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repair_takes_single_instances_unless_most_is_missing_for_the_first_time() {
+        assert_eq!(repair(1, 100, 0), Repair::Instances);
+        assert_eq!(repair(50, 100, 0), Repair::Instances);
+        assert_eq!(repair(51, 100, 0), Repair::WholeAgain);
+        assert_eq!(repair(51, 100, 1), Repair::Instances);
+        assert_eq!(repair(0, 0, 0), Repair::Instances);
+    }
+}

@@ -1,0 +1,104 @@
+//! A series instance by instance: the list of its SOPInstanceUIDs, then each one that is not staged yet.
+
+use std::collections::BTreeSet;
+use std::io::BufRead;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::stream::{self, StreamExt};
+use tokio::runtime::Handle;
+
+use super::Fetch;
+use super::arrival::Arrival;
+use super::error::Error;
+use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
+use crate::mirror::{Expected, Staging};
+use crate::nbia::BodyReader;
+
+impl Fetch {
+    /// Fetches what the service lists and the staging directory lacks; what is staged and not listed is dropped.
+    pub(super) async fn by_instances(
+        &self,
+        mut staging: Staging,
+        mut expected: Expected,
+    ) -> Result<(Staging, Expected), Error> {
+        let series = staging.series_instance_uid().clone();
+        let listed: BTreeSet<_> = self.client.sop_instance_uids(&series).await?.into_iter().collect();
+        let strangers: Vec<_> =
+            staging.instances().keys().filter(|uid| !listed.contains(uid)).cloned().collect();
+        for stranger in strangers {
+            staging.remove(&stranger)?;
+        }
+        let missing: Vec<_> =
+            listed.iter().filter(|uid| !staging.instances().contains_key(uid)).cloned().collect();
+        let staging = Arc::new(Mutex::new(staging));
+        let fetches =
+            missing.into_iter().map(|instance| self.single(Arc::clone(&staging), &series, instance));
+        let at_once = self.options.instances_at_once.max(1);
+        // each of them runs to its end: one that fails must not leave a thread behind, nor keep others from arriving
+        let outcomes: Vec<_> = stream::iter(fetches).buffer_unordered(at_once).collect().await;
+        outcomes.into_iter().collect::<Result<(), _>>()?;
+        expected.sop_instance_uids = Some(listed);
+        let staging = Arc::into_inner(staging)
+            .map(|staging| staging.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((staging.expect("every fetch has ended and dropped its share"), expected))
+    }
+
+    async fn single(
+        &self,
+        staging: Arc<Mutex<Staging>>,
+        series: &SeriesInstanceUid,
+        asked: SopInstanceUid,
+    ) -> Result<(), Error> {
+        let reader = self.client.single_image(series, &asked).await?.into_reader(Handle::current());
+        let (limit, progress) = (self.options.max_instance, Arc::clone(&self.progress));
+        let series = series.clone();
+        let thread = tokio::task::spawn_blocking(move || {
+            let incoming = lock(&staging).begin()?;
+            let arrival = Arrival::new(format!("instance {asked}"), &series, incoming, &progress);
+            let instance = stage(reader, arrival, &staging, limit)?;
+            if instance.sop_instance_uid == asked {
+                return Ok(instance);
+            }
+            lock(&staging).remove(&instance.sop_instance_uid)?;
+            Err(Error::OtherInstance { asked, found: instance.sop_instance_uid })
+        });
+        let instance = thread.await.map_err(|source| Error::Thread { source })??;
+        // nobody listens only when the run is over, and then the record is not needed
+        drop(self.staged.send(instance).await);
+        Ok(())
+    }
+}
+
+fn lock(staging: &Mutex<Staging>) -> std::sync::MutexGuard<'_, Staging> {
+    staging.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn stage(
+    mut reader: BodyReader,
+    mut arrival: Arrival<'_>,
+    staging: &Mutex<Staging>,
+    limit: u64,
+) -> Result<Instance, Error> {
+    loop {
+        match take_piece(&mut reader, &mut arrival, limit) {
+            Ok(true) => {}
+            Ok(false) => return arrival.finish(&mut lock(staging)),
+            Err(error) => {
+                arrival.discard(&lock(staging))?;
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Hands the next bytes on; `false` at the end of the body.
+fn take_piece(reader: &mut BodyReader, arrival: &mut Arrival<'_>, limit: u64) -> Result<bool, Error> {
+    let bytes = reader.fill_buf().map_err(Error::from_body)?;
+    if arrival.size_bytes() + bytes.len() as u64 > limit {
+        return Err(Error::TooLarge { entry: "an instance", limit });
+    }
+    arrival.write(bytes)?;
+    let amount = bytes.len();
+    reader.consume(amount);
+    Ok(amount > 0)
+}

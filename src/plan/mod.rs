@@ -1,0 +1,12 @@
+//! What is to be done: the walk Collection → Patient → Study → Series, and the decision over each series.
+//!
+//! Asks the service through `nbia` and hands on what it lists; stores nothing and fetches nothing.
+
+mod decide;
+mod selection;
+mod tally;
+mod walk;
+
+pub use decide::{Decision, LocalState, Reason, decide};
+pub use selection::{Selection, describe};
+pub use walk::{Listed, Outcome, walk};

@@ -1,0 +1,144 @@
+//! Whether a listing is whole: each study's SeriesCount against the series that came, each patient against its studies.
+//!
+//! The service hides its failures behind lists that are short and valid; this is what tells.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{Hash, Hasher};
+
+use crate::dicom::{PatientId, Series, Study, StudyInstanceUid};
+
+/// What has been listed of a scope so far; a few dozen bytes a study, eight a series.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    patients: HashSet<PatientId>,
+    studies: HashMap<(PatientId, StudyInstanceUid), StudyTally>,
+    series: HashSet<u64>,
+}
+
+/// One study: what the service says, and what came.
+#[derive(Clone, Copy, Debug, Default)]
+struct StudyTally {
+    is_listed: bool,
+    series_count: Option<u32>,
+    found: u32,
+}
+
+impl StudyTally {
+    fn is_whole(&self) -> bool {
+        self.is_listed && self.series_count.is_none_or(|count| count == self.found)
+    }
+}
+
+impl Tally {
+    pub(super) fn add_patient(&mut self, patient: &PatientId) {
+        self.patients.insert(patient.clone());
+    }
+
+    pub(super) fn add_study(&mut self, study: &Study) {
+        let tally = self.study(&study.patient_id, &study.study_instance_uid);
+        tally.is_listed = true;
+        tally.series_count = tally.series_count.max(study.series_count);
+    }
+
+    /// Counts a series, once however often it is listed.
+    pub(super) fn add_series(&mut self, series: &Series) {
+        let mut hasher = DefaultHasher::new();
+        (&series.series_instance_uid, &series.study_instance_uid, &series.patient_id).hash(&mut hasher);
+        if self.series.insert(hasher.finish()) {
+            self.study(&series.patient_id, &series.study_instance_uid).found += 1;
+        }
+    }
+
+    pub(super) fn has_patients(&self) -> bool {
+        !self.patients.is_empty()
+    }
+
+    pub(super) fn has_studies(&self) -> bool {
+        self.studies.values().any(|study| study.is_listed)
+    }
+
+    pub(super) fn has_series(&self) -> bool {
+        !self.series.is_empty()
+    }
+
+    /// Every patient that any list has named.
+    pub(super) fn all_patients(&self) -> BTreeSet<PatientId> {
+        self.patients.iter().chain(self.studies.keys().map(|(patient, _)| patient)).cloned().collect()
+    }
+
+    /// Patients for whom the lists do not agree.
+    pub(super) fn doubtful_patients(&self) -> BTreeSet<PatientId> {
+        let with_studies: HashSet<_> = self.studies.keys().map(|(patient, _)| patient).collect();
+        let without = self.patients.iter().filter(|patient| !with_studies.contains(patient));
+        let doubtful = self.doubtful_studies().into_iter().map(|((patient, _), _)| patient);
+        without.cloned().chain(doubtful).collect()
+    }
+
+    /// Studies for which the lists do not agree, each with what is wrong.
+    pub(super) fn doubtful_studies(&self) -> Vec<((PatientId, StudyInstanceUid), String)> {
+        let doubtful = self.studies.iter().filter(|(_, study)| !study.is_whole());
+        doubtful.map(|(key, study)| (key.clone(), study.complaint())).collect()
+    }
+
+    fn study(&mut self, patient: &PatientId, study: &StudyInstanceUid) -> &mut StudyTally {
+        self.studies.entry((patient.clone(), study.clone())).or_default()
+    }
+}
+
+impl StudyTally {
+    fn complaint(&self) -> String {
+        match self.series_count {
+            Some(count) => format!("SeriesCount is {count}, getSeries lists {}", self.found),
+            None => format!("getSeries lists {} series of it, getPatientStudy does not list it", self.found),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn study(uid: &str, series_count: Option<u32>) -> Study {
+        let row = json!({"Collection": "C", "PatientID": "P", "StudyInstanceUID": uid, "SeriesCount": series_count});
+        serde_json::from_value(row).unwrap()
+    }
+
+    fn series(study: &str, uid: &str) -> Series {
+        let row =
+            json!({"Collection": "C", "PatientID": "P", "StudyInstanceUID": study, "SeriesInstanceUID": uid});
+        serde_json::from_value(row).unwrap()
+    }
+
+    #[test]
+    fn a_list_that_is_short_of_one_series_is_doubtful() {
+        let mut tally = Tally::default();
+        tally.add_study(&study("1", Some(2)));
+        tally.add_series(&series("1", "1.1"));
+        tally.add_series(&series("1", "1.1"));
+        assert_eq!(tally.doubtful_studies()[0].1, "SeriesCount is 2, getSeries lists 1");
+
+        tally.add_series(&series("1", "1.2"));
+        assert!(tally.doubtful_patients().is_empty());
+    }
+
+    #[test]
+    fn a_patient_without_a_study_and_a_series_without_one_are_doubtful() {
+        let mut tally = Tally::default();
+        tally.add_patient(&PatientId::new("alone"));
+        tally.add_series(&series("9", "9.1"));
+        let doubtful: Vec<_> =
+            tally.doubtful_patients().into_iter().map(|patient| patient.to_string()).collect();
+        assert_eq!(doubtful, ["P", "alone"]);
+    }
+
+    #[test]
+    fn a_study_whose_count_is_not_said_is_taken_as_it_is() {
+        let mut tally = Tally::default();
+        tally.add_study(&study("1", None));
+        tally.add_series(&series("1", "1.1"));
+        assert!(tally.doubtful_patients().is_empty());
+    }
+}
