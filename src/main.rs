@@ -1,3 +1,7 @@
 //! The program: arguments, logs, run, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tcia_mirror::cli::main()
+}

@@ -1,12 +1,13 @@
 //! The job table: one job per series, claimed by one worker at a time, with its next try as data.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::catalogue::{read_all, read_json};
-use super::placement::{LOCAL_COLUMNS, Local};
+use super::placement::{LOCAL_COLUMNS, Local, as_size};
 use super::{Db, Error, ListedSeries, columns};
 use crate::dicom::Series;
 
@@ -136,6 +137,31 @@ impl Db {
         self.call(move |connection| {
             let sql = "SELECT min(not_before) FROM series_job WHERE state = 'queued' AND run_id = ?1";
             Ok(connection.prepare_cached(sql)?.query_row([run_id], |row| row.get(0))?)
+        })
+        .await
+    }
+
+    /// How many jobs of a run are not ended.
+    pub async fn left_of_run(&self, run_id: i64) -> Result<u64, Error> {
+        self.call(move |connection| {
+            let sql = "SELECT count(*) FROM series_job WHERE state IN ('queued', 'running') AND run_id = ?1";
+            Ok(as_size(connection.query_row(sql, [run_id], |row| row.get(0))?))
+        })
+        .await
+    }
+
+    /// Those of the series that are not done.
+    pub async fn unfinished(&self, series: Vec<i64>) -> Result<BTreeSet<i64>, Error> {
+        self.call(move |connection| {
+            let sql = "SELECT state <> 'done' FROM series_job WHERE series_id = ?1";
+            let mut statement = connection.prepare_cached(sql)?;
+            let mut unfinished = BTreeSet::new();
+            for series_id in series {
+                if statement.query_row([series_id], |row| row.get(0))? {
+                    unfinished.insert(series_id);
+                }
+            }
+            Ok(unfinished)
         })
         .await
     }

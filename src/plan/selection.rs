@@ -1,5 +1,7 @@
 //! What the user wants: equal flags widen, different flags narrow.
 
+use std::collections::BTreeSet;
+
 use crate::dicom::{CollectionName, PatientId, Series, SeriesInstanceUid, StudyInstanceUid};
 use crate::nbia::Scope;
 
@@ -87,6 +89,21 @@ impl Selection {
             && is_among(&self.models, series.manufacturer_model_name.as_deref())
     }
 
+    /// By what it narrows a collection, as text that is the same for the same narrowing.
+    pub fn narrowed_by(&self) -> String {
+        let kinds = [
+            ("modality", &self.modalities),
+            ("body part", &self.body_parts),
+            ("manufacturer", &self.manufacturers),
+            ("model", &self.models),
+        ];
+        let parts = kinds.into_iter().filter(|(_, values)| !values.is_empty()).map(|(kind, values)| {
+            let values: BTreeSet<_> = values.iter().map(|value| value.trim().to_lowercase()).collect();
+            format!("{kind} {values:?}")
+        });
+        parts.collect::<Vec<_>>().join(", ")
+    }
+
     /// Whatever it names by itself, for the report of what the service does not list.
     pub fn named(&self) -> Vec<(&'static str, String)> {
         let collections = self.collections.iter().map(|name| ("collection", name.to_string()));
@@ -94,6 +111,12 @@ impl Selection {
         let studies = self.studies.iter().map(|uid| ("study", uid.to_string()));
         let series = self.series.iter().map(|uid| ("series", uid.to_string()));
         collections.chain(patients).chain(studies).chain(series).collect()
+    }
+
+    /// Which of [`Selection::named`] stand for a collection.
+    pub fn collections_named(&self, collection: &CollectionName) -> Vec<(&'static str, String)> {
+        let meant = self.collections.iter().filter(|name| same(name.as_str(), collection.as_str()));
+        meant.map(|name| ("collection", name.to_string())).collect()
     }
 
     /// Which of [`Selection::named`] a series belongs to.

@@ -1,0 +1,233 @@
+//! What can be typed: declarations only.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config::{parse_bytes, parse_rate};
+use crate::dicom::{SeriesInstanceUid, StudyInstanceUid};
+use crate::fetch::How;
+use crate::nbia::{Dialect, Rate};
+
+/// Exit codes of the commands that fetch.
+pub(super) const FETCH_CODES: &str = "Exit codes: 0 all that was asked is done · 1 could not go on, or something named is not listed; jobs are kept
+            2 usage or configuration · 3 finished, but some series are parked · 10 another process holds the root
+            130, 143 stopped by SIGINT, SIGTERM after an orderly drain";
+const READ_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or configuration";
+const PLAN_CODES: &str = "Exit codes: 0 done · 1 could not list everything, or something named is not listed
+            2 usage or configuration · 10 another process holds the root · 130, 143 stopped by SIGINT, SIGTERM";
+const VERIFY_CODES: &str =
+    "Exit codes: 0 everything is as recorded, or was repaired · 1 failed · 2 usage or configuration
+            3 damage was found and remains · 10 another process holds the root (--repair) · 130, 143 stopped";
+
+/// Keeps a verified, durable copy of collections of The Cancer Imaging Archive.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, arg_required_else_help = true, after_help = READ_CODES_ALL)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const READ_CODES_ALL: &str =
+    "Exit codes: 0 all that was asked is done · 1 failed, jobs are kept · 2 usage or configuration
+            3 finished, but series are parked or damage was found · 10 another process holds the root
+            130, 143 stopped by SIGINT, SIGTERM after an orderly drain
+
+Example: tcia-mirror --root /srv/tcia mirror --collection TCGA-GBM";
+
+/// Flags of every command; each is also an environment variable.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Global {
+    /// TOML file [default: ./tcia-mirror.toml, else that of the user, else /etc/tcia-mirror/tcia-mirror.toml]
+    #[arg(short, long, global = true, env = "TCIA_MIRROR_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The mirror [default: ./tcia]
+    #[arg(long, global = true, env = "TCIA_MIRROR_ROOT", value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// The service; its dialect is recognised from the path [default: the public service]
+    #[arg(long, global = true, env = "TCIA_MIRROR_BASE_URL", value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// The dialect, when the path does not tell: bindaas-v3 or nbia-v4
+    #[arg(long, global = true, env = "TCIA_MIRROR_DIALECT", value_name = "D")]
+    pub(super) dialect: Option<Dialect>,
+    /// One JSON object per line on standard output
+    #[arg(long, global = true, env = "TCIA_MIRROR_JSON", action = ArgAction::SetTrue)]
+    pub(super) json: bool,
+    /// Only errors on standard error
+    #[arg(short, long, global = true, env = "TCIA_MIRROR_QUIET", action = ArgAction::SetTrue)]
+    pub(super) quiet: bool,
+    /// More on standard error; twice for every request
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// How logs are written
+    #[arg(
+        long,
+        global = true,
+        env = "TCIA_MIRROR_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub(super) log_format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// One object per line.
+    Json,
+    /// To systemd's journal.
+    Journald,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Walk, record the work, download until nothing is left; run again to go on
+    #[command(after_help = FETCH_CODES)]
+    Mirror(Fetching),
+    /// Finish whatever the job table still holds, without asking the planner first
+    #[command(after_help = FETCH_CODES)]
+    Resume(Resume),
+    /// Walk and show what would be fetched and why; downloads nothing
+    #[command(after_help = PLAN_CODES)]
+    Plan(Planning),
+    /// One incremental cycle: new patients and studies since the watermark, then download them
+    #[command(after_help = FETCH_CODES)]
+    Sync(Fetching),
+    /// What the job table holds: states, bytes, rate, ETA, what is parked and why
+    #[command(after_help = READ_CODES)]
+    Status,
+    /// Re-hash what lies on disk against the record
+    #[command(after_help = VERIFY_CODES)]
+    Verify(Verify),
+    /// Put parked series back in the queue and fetch them
+    #[command(after_help = FETCH_CODES)]
+    Retry(Fetching),
+    /// Re-serve the mirror through the same REST API
+    #[command(after_help = READ_CODES)]
+    Serve(Serve),
+    /// The whole story without a network: a sample archive on loopback, mirrored and verified
+    #[command(after_help = READ_CODES)]
+    Demo,
+    /// Print a completion script for a shell
+    #[command(after_help = READ_CODES)]
+    Completions(Completions),
+}
+
+impl Command {
+    /// Whether it draws bars on a terminal.
+    pub(super) fn shows_progress(&self) -> bool {
+        matches!(self, Self::Mirror(_) | Self::Resume(_) | Self::Sync(_) | Self::Retry(_) | Self::Verify(_))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Fetching {
+    #[command(flatten)]
+    pub(super) selection: SelectionFlags,
+    #[command(flatten)]
+    pub(super) download: DownloadFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    #[command(flatten)]
+    pub(super) download: DownloadFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Planning {
+    #[command(flatten)]
+    pub(super) selection: SelectionFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    pub(super) selection: SelectionFlags,
+    /// Fetch again what is missing or damaged
+    #[arg(long)]
+    pub(super) repair: bool,
+    #[command(flatten)]
+    pub(super) download: DownloadFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Address and port [default: 127.0.0.1:8042]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(super) listen: Option<std::net::SocketAddr>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// Which shell
+    pub(super) shell: Shell,
+}
+
+/// Which series; equal flags widen, different flags narrow.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Selection (repeatable; equal flags widen, different flags narrow)")]
+pub(super) struct SelectionFlags {
+    #[arg(long, value_name = "NAME")]
+    pub(super) collection: Vec<String>,
+    #[arg(long, conflicts_with = "collection")]
+    pub(super) all_collections: bool,
+    #[arg(long, value_name = "ID")]
+    pub(super) patient: Vec<String>,
+    #[arg(long, value_name = "UID")]
+    pub(super) study: Vec<StudyInstanceUid>,
+    #[arg(long, value_name = "UID")]
+    pub(super) series: Vec<SeriesInstanceUid>,
+    #[arg(long)]
+    pub(super) modality: Vec<String>,
+    #[arg(long)]
+    pub(super) body_part: Vec<String>,
+    #[arg(long)]
+    pub(super) manufacturer: Vec<String>,
+    #[arg(long)]
+    pub(super) model: Vec<String>,
+    /// A .tcia manifest, a CSV or TSV with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line
+    #[arg(long, value_name = "FILE")]
+    pub(super) manifest: Vec<PathBuf>,
+}
+
+/// How it is downloaded.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Download")]
+pub(super) struct DownloadFlags {
+    /// Series at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(super) parallel: Option<u32>,
+    /// Requests, as 10/s or 30/m
+    #[arg(long, value_name = "N/s", value_parser = parse_rate)]
+    pub(super) rate: Option<Rate>,
+    /// Bytes a second over everything, as 50MB/s
+    #[arg(long, value_name = "BYTES/s", value_parser = parse_bytes)]
+    pub(super) bandwidth: Option<u64>,
+    /// Begin no new series once so much came over the wire
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(super) max_bytes: Option<u64>,
+    /// auto: ZIPs, repaired by instance; series: ZIPs only; instances: one by one
+    #[arg(long, value_name = "HOW")]
+    pub(super) fetch: Option<How>,
+    /// Only show what would be fetched
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declarations_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

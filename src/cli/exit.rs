@@ -1,0 +1,125 @@
+//! How a command ends: one table of exit codes, one way to print an error.
+
+use std::process::ExitCode;
+
+use super::print;
+use crate::config::ConfigError;
+use crate::mirror::RootError;
+use crate::sync::{self, Report};
+use crate::{db, nbia};
+
+/// The exit codes that scripts rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// All that was asked is done.
+    Done = 0,
+    /// Could not go on; jobs are kept.
+    Failed = 1,
+    /// The arguments or the configuration are wrong.
+    Usage = 2,
+    /// Finished, but series are parked or damage was found.
+    Parked = 3,
+    /// Another process holds the root.
+    Locked = 10,
+    /// Stopped by SIGINT.
+    Interrupted = 130,
+    /// Stopped by SIGTERM.
+    Terminated = 143,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A mistake in what was typed, with what to type instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) String);
+
+impl Exit {
+    /// What a finished run means to a script.
+    pub(super) fn of_report(report: &Report) -> Self {
+        if !report.unlisted.is_empty() || !report.unwalked.is_empty() {
+            Self::Failed
+        } else if report.totals.parked > 0 || report.rejected_rows > 0 {
+            Self::Parked
+        } else {
+            Self::Done
+        }
+    }
+
+    fn of_error(error: &anyhow::Error) -> Self {
+        for cause in error.chain() {
+            let is_usage = cause.is::<UsageError>()
+                || cause.is::<ConfigError>()
+                || matches!(
+                    cause.downcast_ref(),
+                    Some(nbia::Error::UnknownService { .. } | nbia::Error::Setup { .. })
+                );
+            if is_usage {
+                return Self::Usage;
+            }
+            if is_locked(cause) {
+                return Self::Locked;
+            }
+        }
+        Self::Failed
+    }
+}
+
+fn is_locked(cause: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(cause.downcast_ref(), Some(RootError::Locked { .. }))
+        || matches!(cause.downcast_ref(), Some(sync::Error::Root(RootError::Locked { .. })))
+}
+
+/// Prints what clap has to say.
+pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
+    print::clap(error);
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+/// Prints an error once, as a chain, then what can be done about it.
+pub(super) fn of_failure(error: &anyhow::Error) -> ExitCode {
+    let text = sync::chain(error.as_ref());
+    print::talk(&format!("error: {text}"));
+    if let Some(hint) = hint(error) {
+        print::talk(&format!("hint: {hint}"));
+    }
+    Exit::of_error(error).into()
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if is_locked(cause) {
+            return Some("wait until the other command has ended, or look at it with `tcia-mirror status`".to_owned());
+        }
+        if let Some(RootError::NoMirror { .. }) = cause.downcast_ref() {
+            return Some("name the root with --root, or begin one with `tcia-mirror mirror --collection NAME`".to_owned());
+        }
+        if matches!(cause.downcast_ref(), Some(db::Error::Damaged { .. } | db::Error::Open { .. })) {
+            return Some(
+                "the tree was not touched; restore state.sqlite from a backup, or move it away and mirror again".to_owned(),
+            );
+        }
+        of_cycle(cause.downcast_ref()?)
+    })
+}
+
+fn of_cycle(error: &sync::Error) -> Option<String> {
+    let text = match error {
+        sync::Error::DiskGuard { .. } => {
+            "free space at the root or lower [disk] min_free, then run the same command again: it goes on where it stopped"
+        }
+        sync::Error::Disk(_) | sync::Error::Staging(_) | sync::Error::Commit(_) => {
+            "see to the disk of the root, then run the same command again: it goes on where it stopped"
+        }
+        sync::Error::GaveUp { .. } => "jobs are kept; run the same command again when the service answers",
+        sync::Error::Remote(nbia::Error::Redirected { .. }) => {
+            "name the address that it leads to with --base-url"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}

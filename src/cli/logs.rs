@@ -1,0 +1,67 @@
+//! Logs on standard error, beside the bars of a terminal.
+
+use std::io;
+
+use indicatif::MultiProgress;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt};
+
+use super::arguments::{Global, LogFormat};
+use super::print;
+
+/// Starts the logs; gives the bars that they are written around, when someone watches.
+pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Option<MultiProgress>> {
+    let watched =
+        shows_progress && print::is_watched() && !global.quiet && global.log_format == LogFormat::Text;
+    let bars = watched.then(MultiProgress::new);
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) if watched => LevelFilter::WARN, // the bars say the rest
+        (false, 0) => LevelFilter::INFO,
+        (false, 1) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let filter = EnvFilter::new(format!("warn,tcia_mirror={level}"));
+    let registry = tracing_subscriber::registry().with(filter);
+    match global.log_format {
+        LogFormat::Text => {
+            let writer = AroundBars(bars.clone());
+            registry
+                .with(fmt::layer().with_writer(writer).with_target(false).with_ansi(print::is_watched()))
+                .try_init()?;
+        }
+        LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init()?,
+        LogFormat::Journald => registry.with(tracing_journald::layer()?).try_init()?,
+    }
+    Ok(bars)
+}
+
+/// Lifts the bars for the length of a line.
+struct AroundBars(Option<MultiProgress>);
+
+impl<'a> MakeWriter<'a> for AroundBars {
+    type Writer = LineWriter<'a>;
+
+    fn make_writer(&'a self) -> Self::Writer {
+        LineWriter(self.0.as_ref())
+    }
+}
+
+struct LineWriter<'a>(Option<&'a MultiProgress>);
+
+impl io::Write for LineWriter<'_> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        match self.0 {
+            Some(bars) => bars.suspend(|| io::stderr().write_all(line))?,
+            None => io::stderr().write_all(line)?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}

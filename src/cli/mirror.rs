@@ -1,0 +1,24 @@
+//! `mirror`: walk, record the work, download until nothing is left.
+
+use indicatif::MultiProgress;
+
+use super::arguments::{Fetching, Global, Planning};
+use super::exit::Exit;
+use super::plan;
+use super::session::{Session, configure, selections};
+
+pub(super) async fn run(
+    global: &Global,
+    command: Fetching,
+    bars: Option<MultiProgress>,
+) -> anyhow::Result<Exit> {
+    if command.download.dry_run {
+        return plan::run(global, Planning { selection: command.selection }, bars).await;
+    }
+    let config = configure(global, &command.download)?;
+    let selections = selections(&config, &command.selection)?;
+    let mut session = Session::open(&config, global.json, bars).await?;
+    let cycle = session.cycle.clone();
+    let outcome = session.watch(cycle.mirror(&selections)).await?;
+    session.conclude(outcome)
+}

@@ -1,0 +1,62 @@
+//! The command line: one file per command; printing, progress, signals, exit codes.
+//!
+//! Standard output is data, standard error is talk. Nothing else in the program prints or ends it.
+
+mod arguments;
+mod completions;
+mod demo;
+mod exit;
+mod logs;
+mod manifest;
+mod mirror;
+mod plan;
+mod print;
+mod progress;
+mod resume;
+mod retry;
+mod serve;
+mod session;
+mod signals;
+mod status;
+mod sync;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use exit::Exit;
+
+/// Runs the command that the arguments name.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::of_usage(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::of_failure(&anyhow::Error::new(error).context("cannot start")),
+    };
+    match runtime.block_on(run(arguments)) {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::of_failure(&error),
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+    let Arguments { global, command } = arguments;
+    let bars = logs::start(&global, command.shows_progress())?;
+    match command {
+        Command::Mirror(command) => mirror::run(&global, command, bars).await,
+        Command::Resume(command) => resume::run(&global, command, bars).await,
+        Command::Plan(command) => plan::run(&global, command, bars).await,
+        Command::Sync(command) => sync::run(&global, command, bars).await,
+        Command::Status => status::run(&global),
+        Command::Verify(command) => verify::run(&global, command, bars).await,
+        Command::Retry(command) => retry::run(&global, command, bars).await,
+        Command::Serve(command) => serve::run(&global, command).await,
+        Command::Demo => demo::run(&global, bars).await,
+        Command::Completions(command) => completions::run(&command),
+    }
+}

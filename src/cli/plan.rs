@@ -1,0 +1,119 @@
+//! `plan`: walk and show what would be fetched and why; downloads nothing.
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+use indicatif::MultiProgress;
+use serde_json::{Value, json};
+
+use super::arguments::{DownloadFlags, Global, Planning};
+use super::exit::Exit;
+use super::print;
+use super::session::{Session, configure, say_what_is_not_listed, selections};
+use crate::sync::{PlanTotals, Planned};
+
+pub(super) async fn run(
+    global: &Global,
+    command: Planning,
+    bars: Option<MultiProgress>,
+) -> anyhow::Result<Exit> {
+    let config = configure(global, &DownloadFlags::default())?;
+    let selections = selections(&config, &command.selection)?;
+    let mut session = Session::open(&config, global.json, bars).await?;
+    let cycle = session.cycle.clone();
+    let mut lines = Lines::new(global.json);
+    let outcome = {
+        let mut visit = |planned: Planned<'_>| lines.add(planned);
+        session.watch(cycle.plan(&selections, &mut visit)).await?
+    };
+    let totals = match (outcome, session.signals.received()) {
+        (Ok(totals), None) => totals,
+        (_, Some(exit)) => return Ok(exit),
+        (Err(error), None) => return Err(error.into()),
+    };
+    lines.finish(&totals)?;
+    say_what_is_not_listed(&totals.unlisted, &totals.unwalked);
+    Ok(if totals.unlisted.is_empty() && totals.unwalked.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// The lines of a plan: written as they come in JSON, as one table for people.
+struct Lines {
+    json: bool,
+    table: Table,
+    outcome: anyhow::Result<()>,
+}
+
+impl Lines {
+    fn new(json: bool) -> Self {
+        let mut table = Table::new();
+        table.load_style(NOTHING);
+        table.set_header([
+            "decision",
+            "collection",
+            "patient",
+            "series",
+            "modality",
+            "instances",
+            "size",
+            "reason",
+        ]);
+        Self { json, table, outcome: Ok(()) }
+    }
+
+    fn add(&mut self, planned: Planned<'_>) {
+        if self.json && self.outcome.is_ok() {
+            self.outcome = print::json(&as_json(planned));
+        } else if !self.json {
+            self.table.add_row(as_row(planned));
+        }
+    }
+
+    fn finish(self, totals: &PlanTotals) -> anyhow::Result<()> {
+        self.outcome?;
+        if self.json {
+            return print::json(&json!({ "summary": {
+                "collections": totals.collections, "patients": totals.patients, "studies": totals.studies,
+                "series": totals.series, "fetch": totals.fetch, "keep": totals.keep, "withdrawn": totals.withdrawn,
+                "instances": totals.instances, "bytes": totals.bytes, "requests": totals.requests,
+            }}));
+        }
+        print::data(&self.table.to_string())?;
+        print::data(&format!(
+            "{} series of {} studies, {} patients, {} collections: fetch {} ({} instances, {}), keep {}, withdrawn {}; {} requests",
+            totals.series,
+            totals.studies,
+            totals.patients,
+            totals.collections,
+            totals.fetch,
+            totals.instances,
+            print::bytes(totals.bytes),
+            totals.keep,
+            totals.withdrawn,
+            totals.requests,
+        ))
+    }
+}
+
+fn as_json(planned: Planned<'_>) -> Value {
+    let Planned { series, decision } = planned;
+    json!({
+        "collection": series.collection, "patient_id": series.patient_id,
+        "study_instance_uid": series.study_instance_uid, "series_instance_uid": series.series_instance_uid,
+        "modality": series.modality, "image_count": series.image_count, "size_bytes": series.file_size,
+        "decision": decision.name(), "reason": decision.reason(),
+    })
+}
+
+fn as_row(planned: Planned<'_>) -> [String; 8] {
+    let Planned { series, decision } = planned;
+    let unknown = || "?".to_owned();
+    [
+        decision.name().to_owned(),
+        print::plain(series.collection.as_str()),
+        print::plain(series.patient_id.as_str()),
+        series.series_instance_uid.to_string(),
+        print::plain(series.modality.as_deref().unwrap_or_default()),
+        series.image_count.map_or_else(unknown, |count| count.to_string()),
+        series.file_size.map_or_else(unknown, print::bytes),
+        print::plain(&decision.reason()),
+    ]
+}

@@ -1,0 +1,46 @@
+//! The only place that writes to standard output and standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+/// Writes a line of data.
+pub(super) fn data(line: &str) -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    writeln!(output, "{line}").or_else(unless_closed)
+}
+
+/// Writes one object on a line of data.
+pub(super) fn json(object: &impl Serialize) -> anyhow::Result<()> {
+    data(&serde_json::to_string(object)?)
+}
+
+/// Writes a line to whoever watches. A standard error that is gone is no reason to stop.
+pub(super) fn talk(line: &str) {
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}
+
+/// Writes what clap has to say, to the stream where it belongs.
+pub(super) fn clap(error: &clap::Error) {
+    drop(error.print());
+}
+
+/// Whether someone watches standard error.
+pub(super) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Text of the service without what a terminal would obey.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{FFFD}' } else { character }).collect()
+}
+
+/// `1.5 GB`, as disks are sold.
+pub(super) fn bytes(amount: u64) -> String {
+    bytesize::ByteSize::b(amount).display().si().to_string()
+}
+
+/// A reader that has seen enough closes the pipe; that is no failure.
+fn unless_closed(error: io::Error) -> anyhow::Result<()> {
+    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) }
+}

@@ -1,0 +1,214 @@
+//! What every command that works on a mirror needs: configuration, client, cycle, signals, someone who watches.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::MultiProgress;
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::arguments::{DownloadFlags, Global, SelectionFlags};
+use super::exit::{Exit, UsageError};
+use super::progress::Watcher;
+use super::signals::Signals;
+use super::{manifest, print};
+use crate::config::{Config, Overrides};
+use crate::dicom::{CollectionName, PatientId};
+use crate::nbia::Client;
+use crate::plan::Selection;
+use crate::sync::{self, Cycle, Event, Report, Setup};
+
+/// Events that may wait to be shown.
+const EVENT_QUEUE: usize = 256;
+/// How often the bars are drawn.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A command at work on a mirror.
+pub(super) struct Session {
+    pub(super) cycle: Arc<Cycle>,
+    pub(super) signals: Signals,
+    events: mpsc::Receiver<Event>,
+    watcher: Watcher,
+    json: bool,
+}
+
+/// The time of day, for everything below.
+#[expect(clippy::disallowed_methods, reason = "this is the place where the clock is read and handed down")]
+pub(super) fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// The configuration with the flags of this command over it.
+pub(super) fn configure(global: &Global, download: &DownloadFlags) -> anyhow::Result<Config> {
+    let overrides = Overrides {
+        config: global.config.clone(),
+        root: global.root.clone(),
+        base_url: global.base_url.clone(),
+        dialect: global.dialect,
+    };
+    let mut config = Config::load(overrides)?;
+    let sync = &mut config.sync;
+    sync.parallel = download.parallel.map_or(sync.parallel, |parallel| parallel as usize);
+    sync.fetch.how = download.fetch.unwrap_or(sync.fetch.how);
+    sync.max_bytes = download.max_bytes;
+    if let Some(rate) = download.rate {
+        (config.service.query_rate, config.service.image_rate) = (rate, rate);
+    }
+    config.service.bandwidth = download.bandwidth.unwrap_or(config.service.bandwidth);
+    Ok(config)
+}
+
+/// What flags or, without any, the configuration select; a usage error with neither.
+pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
+    let selections = match optional_selections(flags)? {
+        selections if selections.is_empty() => config.select.clone(),
+        selections => selections,
+    };
+    if selections.is_empty() || selections.iter().any(Selection::names_nothing) {
+        let text = "nothing says what to mirror: name it with --collection NAME (or --patient, --study, --series, --manifest), \
+                    take everything with --all-collections, or write a [[select]] table into the configuration";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    Ok(selections)
+}
+
+/// What flags select; none stands for everything that is recorded.
+pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
+    let mut series = flags.series.clone();
+    for path in &flags.manifest {
+        series.extend(manifest::read(path)?);
+    }
+    let selection = Selection {
+        all_collections: flags.all_collections,
+        collections: flags.collection.iter().map(CollectionName::new).collect(),
+        patients: flags.patient.iter().map(PatientId::new).collect(),
+        studies: flags.study.clone(),
+        series,
+        modalities: flags.modality.clone(),
+        body_parts: flags.body_part.clone(),
+        manufacturers: flags.manufacturer.clone(),
+        models: flags.model.clone(),
+    };
+    Ok(if selection == Selection::default() { Vec::new() } else { vec![selection] })
+}
+
+impl Session {
+    /// Takes the root and makes everything ready; nothing is asked of the service yet.
+    pub(super) async fn open(
+        config: &Config,
+        json: bool,
+        bars: Option<MultiProgress>,
+    ) -> anyhow::Result<Self> {
+        let signals = Signals::listen(config.sync.jobs.grace)?;
+        let client = Client::new(&config.service, signals.abort.clone(), clock, fastrand::Rng::new())?;
+        let (sender, events) = mpsc::channel(EVENT_QUEUE);
+        let setup = Setup {
+            client: Arc::new(client),
+            options: config.sync.clone(),
+            drain: signals.drain.clone(),
+            events: sender,
+            clock,
+            random: fastrand::Rng::new(),
+        };
+        let cycle = Cycle::open(&config.root, setup).await?;
+        let watcher = Watcher::new(json, bars, cycle.progress());
+        Ok(Self { cycle, signals, events, watcher, json })
+    }
+
+    /// Runs the work of a command and shows what happens meanwhile.
+    pub(super) async fn watch<T>(
+        &mut self,
+        work: impl Future<Output = Result<T, sync::Error>>,
+    ) -> anyhow::Result<Result<T, sync::Error>> {
+        tokio::pin!(work);
+        let mut ticks = tokio::time::interval(TICK);
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Some(event) = self.events.recv() => self.watcher.show(&event)?,
+                outcome = &mut work => break outcome,
+                _ = ticks.tick() => self.watcher.tick(),
+            }
+        };
+        while let Ok(event) = self.events.try_recv() {
+            self.watcher.show(&event)?;
+        }
+        self.watcher.finish();
+        Ok(outcome)
+    }
+
+    /// Says how a run ended and what that means to a script.
+    pub(super) fn conclude(&self, outcome: Result<Report, sync::Error>) -> anyhow::Result<Exit> {
+        let report = match (outcome, self.signals.received()) {
+            (Ok(report), _) => report,
+            (Err(_), Some(exit)) => return Ok(exit),
+            (Err(error), None) => return Err(error.into()),
+        };
+        if self.json {
+            print::json(&json!({ "summary": summary(&report) }))?;
+        } else {
+            print::data(&sentence(&report))?;
+        }
+        say_what_is_missing(&report);
+        Ok(self.signals.received().unwrap_or_else(|| Exit::of_report(&report)))
+    }
+}
+
+fn summary(report: &Report) -> serde_json::Value {
+    let totals = &report.totals;
+    json!({
+        "placed": totals.placed, "parked": totals.parked, "kept": totals.kept, "withdrawn": totals.withdrawn,
+        "instances": totals.instances, "bytes": totals.bytes, "downloaded_bytes": totals.downloaded_bytes,
+        "requests": totals.requests, "retries": totals.retries,
+        "elapsed_s": (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
+    })
+}
+
+fn sentence(report: &Report) -> String {
+    let totals = &report.totals;
+    let mut text = format!(
+        "placed {} series ({} instances, {}), kept {}, parked {}; {} downloaded in {:.1} s with {} requests",
+        totals.placed,
+        totals.instances,
+        print::bytes(totals.bytes),
+        totals.kept,
+        totals.parked,
+        print::bytes(totals.downloaded_bytes),
+        report.elapsed.as_secs_f64(),
+        totals.requests,
+    );
+    if report.left > 0 {
+        text += "; ";
+        text += &report.left.to_string();
+        text += " series are still queued, `tcia-mirror resume` goes on";
+    }
+    text
+}
+
+fn say_what_is_missing(report: &Report) {
+    say_what_is_not_listed(&report.unlisted, &report.unwalked);
+    if report.rejected_rows > 0 {
+        let rows = report.rejected_rows;
+        print::talk(&format!(
+            "warning: {rows} rows of the service made no sense; `tcia-mirror status` shows them"
+        ));
+    }
+    if report.totals.parked > 0 {
+        print::talk(&format!(
+            "warning: {} series are parked; `tcia-mirror status` says why, `tcia-mirror retry` tries them again",
+            report.totals.parked
+        ));
+    }
+}
+
+/// Names what was asked for and is not listed, or could not be.
+pub(super) fn say_what_is_not_listed(unlisted: &[String], unwalked: &[String]) {
+    for name in unlisted {
+        print::talk(&format!("error: the service does not list {}", print::plain(name)));
+    }
+    for what in unwalked {
+        print::talk(&format!("error: cannot list {}", print::plain(what)));
+    }
+}

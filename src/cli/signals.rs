@@ -1,0 +1,64 @@
+//! SIGINT and SIGTERM: the first one drains, the second one leaves at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::exit::Exit;
+
+/// The two tokens that signals cancel, and which signal it was.
+pub(super) struct Signals {
+    /// Nothing new is begun any more.
+    pub(super) drain: CancellationToken,
+    /// What runs is broken off.
+    pub(super) abort: CancellationToken,
+    received: Arc<AtomicU8>,
+    _listener: JoinSet<()>,
+}
+
+impl Signals {
+    /// Begins to listen; after `grace` of draining what still runs is broken off.
+    pub(super) fn listen(grace: Duration) -> anyhow::Result<Self> {
+        let (mut interrupts, mut terminations) =
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (drain, abort, received) =
+            (CancellationToken::new(), CancellationToken::new(), Arc::new(AtomicU8::new(0)));
+        let mut listener = JoinSet::new();
+        let tokens = (drain.clone(), abort.clone(), Arc::clone(&received));
+        listener.spawn(async move {
+            let (drain, abort, received) = tokens;
+            let mut next = async || {
+                tokio::select! {
+                    _ = interrupts.recv() => Exit::Interrupted,
+                    _ = terminations.recv() => Exit::Terminated,
+                }
+            };
+            let exit = next().await;
+            received.store(exit as u8, Ordering::Relaxed);
+            warn!("stopping: series under way have {} s to end, then they are broken off; a second signal leaves at once", grace.as_secs());
+            drain.cancel();
+            tokio::select! {
+                exit = next() => leave(exit),
+                () = tokio::time::sleep(grace) => abort.cancel(),
+            }
+            leave(next().await);
+        });
+        Ok(Self { drain, abort, received, _listener: listener })
+    }
+
+    /// The exit code of the signal that came, if one came.
+    pub(super) fn received(&self) -> Option<Exit> {
+        let code = self.received.load(Ordering::Relaxed);
+        [Exit::Interrupted, Exit::Terminated].into_iter().find(|exit| *exit as u8 == code)
+    }
+}
+
+#[expect(clippy::exit, reason = "the user asked twice; the record and the tree are right at any instant")]
+fn leave(exit: Exit) {
+    std::process::exit(exit as i32);
+}

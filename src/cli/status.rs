@@ -1,0 +1,86 @@
+//! `status`: what the job table holds.
+
+use comfy_table::Table;
+use comfy_table::presets::NOTHING;
+
+use super::arguments::{DownloadFlags, Global};
+use super::exit::Exit;
+use super::print;
+use super::session::{clock, configure};
+use crate::db::{Reader, Status};
+use crate::mirror::Root;
+
+pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
+    let config = configure(global, &DownloadFlags::default())?;
+    let root = Root::open(&config.root)?;
+    let status = Reader::open(&root.state_file())?.status(clock().as_second())?;
+    if global.json {
+        print::json(&status)?;
+    } else {
+        show(&status)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn show(status: &Status) -> anyhow::Result<()> {
+    let series = &status.series;
+    print::data(&format!(
+        "series: {} done, {} queued, {} running, {} parked, {} withdrawn",
+        series.done, series.queued, series.running, series.parked, series.withdrawn
+    ))?;
+    print::data(&format!(
+        "on disk: {} instances, {}; still to come: {}",
+        status.instances,
+        print::bytes(status.bytes),
+        print::bytes(status.bytes_left)
+    ))?;
+    let running = match (status.rate_bytes_s, status.eta_s) {
+        (Some(rate), Some(eta)) => format!("{}/s, about {eta} s left", print::bytes(rate)),
+        (Some(rate), None) => format!("{}/s", print::bytes(rate)),
+        _ => "nothing".to_owned(),
+    };
+    print::data(&format!("running: {running}"))?;
+    show_collections(status)?;
+    show_parked(status)?;
+    for remark in &status.remarks {
+        let kind =
+            if remark.is_rejected_row { "unreadable row of" } else { "the service contradicts itself about" };
+        print::data(&print::plain(&format!("{kind} {}: {}", remark.subject, remark.remark)))?;
+    }
+    for mark in &status.watermarks {
+        print::data(&format!("synced: {} to {}", print::plain(&mark.collection), mark.synced_to))?;
+    }
+    if let Some(run) = &status.last_cycle {
+        let outcome = run.outcome.as_deref().unwrap_or("not finished");
+        print::data(&format!("last run: {} of {}, {}", run.command, run.started_at, print::plain(outcome)))?;
+    }
+    Ok(())
+}
+
+fn show_collections(status: &Status) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["collection", "series", "done", "instances", "size"]);
+    for collection in &status.collections {
+        table.add_row([
+            print::plain(&collection.collection),
+            collection.series.to_string(),
+            collection.done.to_string(),
+            collection.instances.to_string(),
+            print::bytes(collection.bytes),
+        ]);
+    }
+    if status.collections.is_empty() { Ok(()) } else { print::data(&table.to_string()) }
+}
+
+fn show_parked(status: &Status) -> anyhow::Result<()> {
+    for parked in &status.parked {
+        print::data(&format!(
+            "parked: {} since {} after {} tries: {}",
+            parked.series_instance_uid,
+            parked.since,
+            parked.attempts,
+            print::plain(&parked.reason)
+        ))?;
+    }
+    Ok(())
+}

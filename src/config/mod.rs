@@ -1,0 +1,534 @@
+//! Flags + environment + one TOML file → one checked [`Config`].
+//!
+//! Each module declares its own options; this one fills them. Nothing else reads the environment.
+
+mod unit;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
+use crate::plan::Selection;
+use crate::{fetch, nbia, serve, sync};
+use unit::{ByteSize, PerSecond, Period, RequestRate};
+
+pub use unit::{parse_bytes, parse_rate};
+
+/// What is wrong with the configuration.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum ConfigError {
+    #[error("cannot read {}", .path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: {message}", .path.display())]
+    Parse { path: PathBuf, message: String },
+    #[error("`{value}` is no address")]
+    Address { value: String, source: url::ParseError },
+    #[error("{what} cannot be {found}: it must be at least {least}")]
+    TooSmall { what: &'static str, found: u64, least: u64 },
+    #[error("several services are configured; this release mirrors from one")]
+    SeveralServices,
+}
+
+/// Everything that a command needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from, when there was one.
+    pub file: Option<PathBuf>,
+    /// The mirror.
+    pub root: PathBuf,
+    /// The service.
+    pub service: nbia::Options,
+    /// The cycle.
+    pub sync: sync::Options,
+    /// The server.
+    pub serve: serve::Options,
+    /// What is mirrored when no flag says so.
+    pub select: Vec<Selection>,
+}
+
+/// What flags and the environment say over the file.
+#[derive(Clone, Debug, Default)]
+#[expect(missing_docs, reason = "each is the flag it is named after")]
+pub struct Overrides {
+    pub config: Option<PathBuf>,
+    pub root: Option<PathBuf>,
+    pub base_url: Option<String>,
+    pub dialect: Option<nbia::Dialect>,
+}
+
+/// The file, as it may be written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    root: PathBuf,
+    service: Services,
+    http: Http,
+    limits: Limits,
+    retry: Retry,
+    jobs: Jobs,
+    disk: Disk,
+    daemon: Daemon,
+    serve: Serve,
+    select: Vec<Select>,
+}
+
+/// `[service]`, or several `[[service]]`.
+#[derive(Debug)]
+struct Services(Vec<Service>);
+
+impl<'de> Deserialize<'de> for Services {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TableOrList;
+
+        impl<'de> Visitor<'de> for TableOrList {
+            type Value = Services;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a table [service] or several tables [[service]]")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Services, A::Error> {
+                Service::deserialize(MapAccessDeserializer::new(map)).map(|service| Services(vec![service]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Services, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Services)
+            }
+        }
+
+        deserializer.deserialize_any(TableOrList)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Service {
+    base_url: String,
+    dialect: String,
+    api_key_file: PathBuf,
+    ca_file: PathBuf,
+    contact: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Http {
+    connect_timeout: Period,
+    first_byte_timeout: Period,
+    idle_timeout: Period,
+    min_rate: PerSecond,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    parallel: usize,
+    query_rate: RequestRate,
+    image_rate: RequestRate,
+    bandwidth: PerSecond,
+    max_instance: ByteSize,
+    max_series: ByteSize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Retry {
+    attempts: u32,
+    base: Period,
+    cap: Period,
+    give_up: Period,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Jobs {
+    attempts: u32,
+    base: Period,
+    cap: Period,
+    grace: Period,
+    park_after: Period,
+    fetch: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Disk {
+    retain: Period,
+    min_free: ByteSize,
+    min_free_inodes: u64,
+}
+
+/// Read so that one file serves every command; the commands here have no schedule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Daemon {
+    interval: Period,
+    at: Vec<String>,
+    full_every: Period,
+    confirm_withdrawn: ConfirmWithdrawn,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "checked for spelling and units; used by the daemon")]
+struct ConfirmWithdrawn {
+    listings: u32,
+    hours: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Serve {
+    listen: SocketAddr,
+    allow_remote: bool,
+}
+
+/// The flags of a selection, with underscores.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Select {
+    all_collections: bool,
+    collection: Vec<CollectionName>,
+    patient: Vec<PatientId>,
+    study: Vec<StudyInstanceUid>,
+    series: Vec<SeriesInstanceUid>,
+    modality: Vec<String>,
+    body_part: Vec<String>,
+    manufacturer: Vec<String>,
+    model: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file that flags name, or the first of the usual ones, and lays the overrides over it.
+    pub fn load(overrides: Overrides) -> Result<Self, ConfigError> {
+        let path = overrides.config.or_else(usual_file);
+        let file = match &path {
+            Some(path) => parse(path, &fs::read_to_string(path).map_err(|source| unreadable(path, source))?)?,
+            None => File::default(),
+        };
+        let root = overrides.root.unwrap_or_else(|| file.root.clone());
+        let service = service_options(&file, overrides.base_url, overrides.dialect)?;
+        Ok(Self {
+            file: path,
+            root,
+            service,
+            sync: sync_options(&file)?,
+            serve: serve_options(&file),
+            select: selections(&file),
+        })
+    }
+}
+
+fn usual_file() -> Option<PathBuf> {
+    let user = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let user = user.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let candidates = [
+        Some(PathBuf::from("tcia-mirror.toml")),
+        user.map(|directory| directory.join("tcia-mirror/config.toml")),
+        Some(PathBuf::from("/etc/tcia-mirror/tcia-mirror.toml")),
+    ];
+    candidates.into_iter().flatten().find(|path| path.is_file())
+}
+
+fn unreadable(path: &Path, source: std::io::Error) -> ConfigError {
+    ConfigError::Read { path: path.to_owned(), source }
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
+    let faulty =
+        |error: toml::de::Error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() };
+    toml::from_str(text).map_err(faulty)
+}
+
+fn service_options(
+    file: &File,
+    base_url: Option<String>,
+    dialect: Option<nbia::Dialect>,
+) -> Result<nbia::Options, ConfigError> {
+    let service = match file.service.0.as_slice() {
+        [] => Service::default(),
+        [service] => service.clone(),
+        _ => return Err(ConfigError::SeveralServices),
+    };
+    let value = base_url.unwrap_or_else(|| service.base_url.clone());
+    let base_url = Url::parse(&value).map_err(|source| ConfigError::Address { value, source })?;
+    Ok(nbia::Options {
+        base_url,
+        dialect: dialect.or(named_dialect(&service.dialect)?),
+        api_key: secret("API_KEY", Some(&service.api_key_file))?,
+        token: secret("TOKEN", None)?,
+        ca_file: Some(service.ca_file).filter(|path| !path.as_os_str().is_empty()),
+        contact: service.contact,
+        http: nbia::HttpOptions {
+            connect_timeout: file.http.connect_timeout.0,
+            first_byte_timeout: file.http.first_byte_timeout.0,
+            idle_timeout: file.http.idle_timeout.0,
+            min_rate: file.http.min_rate.0,
+        },
+        query_rate: file.limits.query_rate.0,
+        image_rate: file.limits.image_rate.0,
+        bandwidth: file.limits.bandwidth.0,
+        retry: nbia::RetryOptions {
+            attempts: at_least_one("[retry] attempts", file.retry.attempts)?,
+            base: file.retry.base.0,
+            cap: file.retry.cap.0,
+            give_up: file.retry.give_up.0,
+        },
+    })
+}
+
+fn named_dialect(name: &str) -> Result<Option<nbia::Dialect>, ConfigError> {
+    if name == "auto" {
+        return Ok(None);
+    }
+    let faulty = |message| ConfigError::Parse { path: "[service] dialect".into(), message };
+    name.parse().map(Some).map_err(faulty)
+}
+
+fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
+    let faulty = |message| ConfigError::Parse { path: "[jobs] fetch".into(), message };
+    Ok(sync::Options {
+        parallel: usize::try_from(at_least_one(
+            "[limits] parallel",
+            u32::try_from(file.limits.parallel).unwrap_or(u32::MAX),
+        )?)
+        .unwrap_or(usize::MAX),
+        max_bytes: None,
+        jobs: sync::JobOptions {
+            attempts: at_least_one("[jobs] attempts", file.jobs.attempts)?,
+            base: file.jobs.base.0,
+            cap: file.jobs.cap.0,
+            grace: file.jobs.grace.0,
+        },
+        disk: sync::DiskOptions {
+            min_free: file.disk.min_free.0,
+            min_free_inodes: file.disk.min_free_inodes,
+        },
+        fetch: fetch::Options {
+            how: file.jobs.fetch.parse().map_err(faulty)?,
+            max_instance: file.limits.max_instance.0,
+            max_series: file.limits.max_series.0,
+            ..fetch::Options::default()
+        },
+    })
+}
+
+fn serve_options(file: &File) -> serve::Options {
+    serve::Options { listen: file.serve.listen, allow_remote: file.serve.allow_remote }
+}
+
+fn selections(file: &File) -> Vec<Selection> {
+    let of = |select: &Select| Selection {
+        all_collections: select.all_collections,
+        collections: select.collection.clone(),
+        patients: select.patient.clone(),
+        studies: select.study.clone(),
+        series: select.series.clone(),
+        modalities: select.modality.clone(),
+        body_parts: select.body_part.clone(),
+        manufacturers: select.manufacturer.clone(),
+        models: select.model.clone(),
+    };
+    file.select.iter().map(of).collect()
+}
+
+fn at_least_one(what: &'static str, found: u32) -> Result<u32, ConfigError> {
+    if found > 0 { Ok(found) } else { Err(ConfigError::TooSmall { what, found: 0, least: 1 }) }
+}
+
+/// A secret: from the environment, from a file that the environment or the configuration names, or from systemd.
+fn secret(name: &str, configured: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
+    if let Some(value) = variable(&format!("TCIA_MIRROR_{name}")) {
+        return Ok(Some(value.trim().to_owned().into()));
+    }
+    let named = variable(&format!("TCIA_MIRROR_{name}_FILE")).map(PathBuf::from);
+    let configured = configured.filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
+    let credential =
+        variable("CREDENTIALS_DIRECTORY").map(|directory| Path::new(&directory).join(name.to_lowercase()));
+    let file = named.or(configured).or_else(|| credential.filter(|path| path.is_file()));
+    let Some(file) = file else { return Ok(None) };
+    let value = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
+    Ok(Some(value.trim().to_owned().into()))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            root: PathBuf::from("./tcia"),
+            service: Services(vec![Service::default()]),
+            http: Http::default(),
+            limits: Limits::default(),
+            retry: Retry::default(),
+            jobs: Jobs::default(),
+            disk: Disk::default(),
+            daemon: Daemon::default(),
+            serve: Serve::default(),
+            select: Vec::new(),
+        }
+    }
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            base_url: nbia::PUBLIC_SERVICE.to_owned(),
+            dialect: "auto".to_owned(),
+            api_key_file: PathBuf::new(),
+            ca_file: PathBuf::new(),
+            contact: String::new(),
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        let http = nbia::HttpOptions::default();
+        Self {
+            connect_timeout: Period(http.connect_timeout),
+            first_byte_timeout: Period(http.first_byte_timeout),
+            idle_timeout: Period(http.idle_timeout),
+            min_rate: PerSecond(http.min_rate),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (fetch, sync) = (fetch::Options::default(), sync::Options::default());
+        Self {
+            parallel: sync.parallel,
+            query_rate: RequestRate(nbia::Rate::per_second(10)),
+            image_rate: RequestRate(nbia::Rate::per_second(10)),
+            bandwidth: PerSecond(0),
+            max_instance: ByteSize(fetch.max_instance),
+            max_series: ByteSize(fetch.max_series),
+        }
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let retry = nbia::RetryOptions::default();
+        Self {
+            attempts: retry.attempts,
+            base: Period(retry.base),
+            cap: Period(retry.cap),
+            give_up: Period(retry.give_up),
+        }
+    }
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        let jobs = sync::JobOptions::default();
+        Self {
+            attempts: jobs.attempts,
+            base: Period(jobs.base),
+            cap: Period(jobs.cap),
+            grace: Period(jobs.grace),
+            park_after: Period::days(3),
+            fetch: fetch::How::default().to_string(),
+        }
+    }
+}
+
+impl Default for Disk {
+    fn default() -> Self {
+        let disk = sync::DiskOptions::default();
+        Self {
+            retain: Period::days(30),
+            min_free: ByteSize(disk.min_free),
+            min_free_inodes: disk.min_free_inodes,
+        }
+    }
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self {
+            interval: Period::days(1),
+            at: Vec::new(),
+            full_every: Period::days(7),
+            confirm_withdrawn: ConfirmWithdrawn { listings: 3, hours: 24 },
+        }
+    }
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        let serve = serve::Options::default();
+        Self { listen: serve.listen, allow_remote: serve.allow_remote }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<File, ConfigError> {
+        parse(Path::new("test.toml"), text)
+    }
+
+    #[test]
+    fn the_example_file_holds_every_key_with_its_default() {
+        let example = read(include_str!("../../config/tcia-mirror.toml")).unwrap();
+        let (mut example, defaults) = (format!("{example:#?}"), format!("{:#?}", File::default()));
+        // the example shows a root of its own, as every installation has
+        example = example.replace("\"/srv/tcia\"", "\"./tcia\"");
+        assert_eq!(example, defaults);
+    }
+
+    #[test]
+    fn an_unknown_key_and_a_wrong_unit_are_named_with_their_line() {
+        let unknown = read("[limits]\nparalel = 4\n").unwrap_err().to_string();
+        assert!(
+            unknown.contains("line 2") && unknown.contains("paralel") && unknown.contains("parallel"),
+            "{unknown}"
+        );
+        let unit = read("[http]\nidle_timeout = \"60 parsecs\"\n").unwrap_err().to_string();
+        assert!(unit.contains("line 2"), "{unit}");
+        assert!(read("[disk]\nmin_free = \"-1\"\n").is_err());
+        assert!(read("[limits]\nquery_rate = \"ten/s\"\n").is_err());
+    }
+
+    #[test]
+    fn units_are_read_as_people_write_them() {
+        let file =
+            read("[limits]\nbandwidth = \"50MB/s\"\nimage_rate = \"30/m\"\nmax_instance = \"64MiB\"\n")
+                .unwrap();
+        assert_eq!(file.limits.bandwidth.0, 50_000_000);
+        assert_eq!(file.limits.max_instance.0, 64 << 20);
+        assert_eq!(
+            file.limits.image_rate.0,
+            nbia::Rate { amount: 30, per: std::time::Duration::from_mins(1) }
+        );
+    }
+
+    #[test]
+    fn a_service_may_be_a_table_or_a_list_of_one() {
+        for text in ["[service]\ncontact = \"a@b\"\n", "[[service]]\ncontact = \"a@b\"\n"] {
+            assert_eq!(service_options(&read(text).unwrap(), None, None).unwrap().contact, "a@b");
+        }
+        let two = read("[[service]]\n[[service]]\n").unwrap();
+        assert!(matches!(service_options(&two, None, None), Err(ConfigError::SeveralServices)));
+    }
+
+    #[test]
+    fn nothing_parallel_is_refused() {
+        let file = read("[limits]\nparallel = 0\n").unwrap();
+        assert!(matches!(sync_options(&file), Err(ConfigError::TooSmall { .. })));
+    }
+}

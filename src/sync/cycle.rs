@@ -1,0 +1,237 @@
+//! The cycle itself: what each command does, from the lock on the root to the watermark.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::judge::chain;
+use super::planning::{Plan, PlanTotals, Planned};
+use super::progress::Progress;
+use super::{Error, Event, Options};
+use crate::db::{Db, RunTotals};
+use crate::dicom::Series;
+use crate::mirror::Root;
+use crate::nbia::Client;
+use crate::plan::Selection;
+
+/// What a cycle needs from outside.
+pub struct Setup {
+    /// The service.
+    pub client: Arc<Client>,
+    /// How it works.
+    pub options: Options,
+    /// Cancelled when nothing new may be begun.
+    pub drain: CancellationToken,
+    /// Receives what happens; bounded, so a slow reader slows the cycle.
+    pub events: mpsc::Sender<Event>,
+    /// The time of day.
+    pub clock: fn() -> Timestamp,
+    /// For the jitter of pauses.
+    pub random: fastrand::Rng,
+}
+
+/// The owner of a root while a command works on it.
+pub struct Cycle {
+    pub(super) root: Arc<Root>,
+    pub(super) db: Db,
+    pub(super) client: Arc<Client>,
+    pub(super) options: Options,
+    pub(super) drain: CancellationToken,
+    pub(super) progress: Arc<Progress>,
+    pub(super) probing: tokio::sync::Mutex<()>,
+    pub(super) job_ended: Notify,
+    events: mpsc::Sender<Event>,
+    clock: fn() -> Timestamp,
+    random: Mutex<fastrand::Rng>,
+    totals: Mutex<RunTotals>,
+}
+
+/// What a command has done.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Figures.
+    pub totals: RunTotals,
+    /// What the selection names and the service does not list, in words.
+    pub unlisted: Vec<String>,
+    /// What could not be listed, and why.
+    pub unwalked: Vec<String>,
+    /// Rows of series that made no sense.
+    pub rejected_rows: u64,
+    /// Jobs of this run that are still queued.
+    pub left: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl Cycle {
+    /// Takes the root and brings what a dead process left to an end.
+    pub async fn open(path: &Path, setup: Setup) -> Result<Arc<Self>, Error> {
+        let root = Arc::new(Root::lock(path)?);
+        let db = Db::open(&root.state_file())?;
+        let cycle = Self {
+            root,
+            db,
+            client: setup.client,
+            options: setup.options,
+            drain: setup.drain,
+            progress: Arc::default(),
+            probing: tokio::sync::Mutex::new(()),
+            job_ended: Notify::new(),
+            events: setup.events,
+            clock: setup.clock,
+            random: Mutex::new(setup.random),
+            totals: Mutex::default(),
+        };
+        cycle.recover().await?;
+        Ok(Arc::new(cycle))
+    }
+
+    /// What is under way.
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    /// Walks the selections and shows what would be fetched.
+    pub async fn plan(
+        &self,
+        selections: &[Selection],
+        visit: &mut (dyn FnMut(Planned<'_>) + Send),
+    ) -> Result<PlanTotals, Error> {
+        Ok(self.plan_whole(selections, None, visit).await?.totals)
+    }
+
+    /// Walks the selections and fetches what is missing.
+    pub async fn mirror(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
+        self.run("mirror", async |run_id| {
+            let plan = self.plan_whole(selections, Some(run_id), &mut |_| {}).await?;
+            self.fetch_planned(run_id, plan).await
+        })
+        .await
+    }
+
+    /// Walks what is new since the watermark and fetches it.
+    pub async fn sync(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
+        self.run("sync", async |run_id| {
+            let plan = self.plan_new(selections, run_id).await?;
+            self.fetch_planned(run_id, plan).await
+        })
+        .await
+    }
+
+    /// Finishes whatever is queued.
+    pub async fn resume(self: &Arc<Self>) -> Result<Report, Error> {
+        self.run("resume", async |run_id| {
+            self.db.adopt_queue(run_id).await?;
+            self.fetch_planned(run_id, Plan::default()).await
+        })
+        .await
+    }
+
+    /// Puts parked series back in the queue and fetches them.
+    pub async fn retry(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
+        self.run("retry", async |run_id| {
+            let parked = self.db.parked().await?;
+            let is_wanted =
+                |series: &Series| selections.is_empty() || selections.iter().any(|one| one.matches(series));
+            let wanted = parked.iter().filter(|parked| is_wanted(&parked.series));
+            let series = wanted.map(|parked| parked.series_id).collect();
+            self.db.enqueue(run_id, series, self.now()).await?;
+            self.fetch_planned(run_id, Plan::default()).await
+        })
+        .await
+    }
+
+    /// Fetches series again that were found damaged.
+    pub async fn repair(self: &Arc<Self>, series: Vec<i64>) -> Result<Report, Error> {
+        self.run("verify", async |run_id| {
+            self.db.enqueue(run_id, series, self.now()).await?;
+            self.fetch_planned(run_id, Plan::default()).await
+        })
+        .await
+    }
+
+    /// Those of the series whose jobs have not ended in a placement.
+    pub async fn unfinished(&self, series: Vec<i64>) -> Result<BTreeSet<i64>, Error> {
+        Ok(self.db.unfinished(series).await?)
+    }
+
+    /// Records a command from its beginning to its end, whatever the end is.
+    async fn run(
+        &self,
+        command: &str,
+        work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
+    ) -> Result<Report, Error> {
+        let began = Instant::now();
+        let run_id = self.db.begin_run(command, self.client.base_url().as_str(), self.now()).await?;
+        let outcome = work(run_id).await;
+        let ended = match &outcome {
+            Ok(report) if report.left > 0 => "stopped".to_owned(),
+            Ok(_) => "done".to_owned(),
+            Err(error) => chain(error),
+        };
+        self.db.finish_run(run_id, ended, self.totals(), self.now()).await?;
+        outcome.map(|report| Report { totals: self.totals(), elapsed: began.elapsed(), ..report })
+    }
+
+    async fn fetch_planned(self: &Arc<Self>, run_id: i64, plan: Plan) -> Result<Report, Error> {
+        self.count(|totals| {
+            totals.kept += plan.totals.keep - plan.totals.parked;
+            totals.parked += plan.totals.parked;
+        });
+        let queued = (plan.totals.fetch, plan.totals.instances, plan.totals.bytes);
+        let (series, instances, bytes) = queued;
+        self.tell(Event::Enqueued { series, instances, bytes, kept: plan.totals.keep }).await;
+        self.drain_queue(run_id).await?;
+        let left = self.db.left_of_run(run_id).await?;
+        if left == 0 && plan.totals.unwalked.is_empty() {
+            for (key, to) in plan.watermarks {
+                self.db.move_watermark(key, to).await?;
+            }
+        }
+        Ok(Report {
+            unlisted: plan.totals.unlisted,
+            unwalked: plan.totals.unwalked,
+            rejected_rows: plan.totals.rejected_rows,
+            left,
+            ..Report::default()
+        })
+    }
+
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        (self.clock)().as_second()
+    }
+
+    /// Sends an event; nobody may be listening.
+    pub(super) async fn tell(&self, event: Event) {
+        drop(self.events.send(event).await);
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut RunTotals)) {
+        change(&mut lock(&self.totals));
+    }
+
+    pub(super) fn with_random<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
+        draw(&mut lock(&self.random))
+    }
+
+    fn totals(&self) -> RunTotals {
+        let traffic = self.client.traffic();
+        RunTotals {
+            downloaded_bytes: traffic.downloaded_bytes(),
+            requests: traffic.requests(),
+            retries: traffic.retries(),
+            ..*lock(&self.totals)
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

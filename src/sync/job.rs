@@ -1,0 +1,241 @@
+//! One series from claim to placement.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use super::cycle::Cycle;
+use super::judge::{Cause, Verdict, cause_of, chain, judge};
+use super::progress::RunningSeries;
+use super::{Error, Event, SeriesEvent};
+use crate::db::{CommitIntent, Failure, SeriesJob};
+use crate::dicom::{Instance, Series};
+use crate::fetch::{self, Fetch};
+use crate::mirror::layout::Component;
+use crate::mirror::{Expected, Placed, SeriesPath, Staging, Verified};
+use crate::nbia::{Scope, retry};
+
+/// Staged instances that may wait to be recorded, and that are recorded in one transaction.
+const STAGED_BATCH: usize = 64;
+
+/// How an attempt failed.
+enum Failed {
+    /// The series did not come.
+    Fetch(fetch::Error),
+    /// Our side.
+    Here(Error),
+}
+
+impl<E: Into<Error>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self::Here(error.into())
+    }
+}
+
+impl Cycle {
+    /// Works on one claimed job until it is placed, queued again or parked. An error is one that stops the pool.
+    pub(super) async fn work_on(&self, job: SeriesJob) -> Result<(), Error> {
+        let arrived = Arc::new(AtomicU64::new(0));
+        self.progress.begin(job.series_id, running(&job.series, &arrived));
+        let outcome = self.attempt(&job, arrived).await;
+        self.progress.end(job.series_id);
+        match outcome {
+            Ok(placed) => self.placed(&job, &placed).await,
+            Err(Failed::Fetch(error)) => self.failed(job, error).await,
+            Err(Failed::Here(error)) => {
+                self.db.fail(job.series_id, Failure::Requeue, chain(&error), self.now()).await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn attempt(&self, job: &SeriesJob, arrived: Arc<AtomicU64>) -> Result<Placed, Failed> {
+        let staging = self.open_staging(job).await?;
+        let (staged, reports) = mpsc::channel(STAGED_BATCH);
+        let fetch = Fetch {
+            client: Arc::clone(&self.client),
+            options: self.options.fetch.clone(),
+            staged,
+            progress: arrived,
+        };
+        let fetched = async move { fetch.series(staging, &job.series, job.attempts).await };
+        let (fetched, recorded) = tokio::join!(fetched, self.record_staged(job.series_id, reports));
+        recorded?;
+        let (staging, expected) = fetched.map_err(Failed::Fetch)?;
+        self.place(job, staging, &expected).await
+    }
+
+    async fn open_staging(&self, job: &SeriesJob) -> Result<Staging, Failed> {
+        let recorded = self.db.staged_instances(job.series_id).await?;
+        let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
+        let opened = tokio::task::spawn_blocking(move || Staging::open(&root, &series, recorded));
+        Ok(opened.await.map_err(Error::Task)??)
+    }
+
+    async fn record_staged(
+        &self,
+        series_id: i64,
+        mut reports: mpsc::Receiver<Instance>,
+    ) -> Result<(), Error> {
+        let mut batch = Vec::with_capacity(STAGED_BATCH);
+        while reports.recv_many(&mut batch, STAGED_BATCH).await > 0 {
+            self.db.store_staged(series_id, std::mem::take(&mut batch)).await?;
+        }
+        Ok(())
+    }
+
+    async fn place(&self, job: &SeriesJob, staging: Staging, expected: &Expected) -> Result<Placed, Failed> {
+        let instances = staging.instances().values().cloned().collect();
+        let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;
+        let path = self.path_of(&job.series).await?;
+        let intent = self.intent(job, &verified, &path);
+        let stamp = intent.stamp.clone();
+        self.db.begin_commit(intent, instances).await?;
+        let root = Arc::clone(&self.root);
+        let committed = tokio::task::spawn_blocking(move || verified.commit(&root, &path, &stamp));
+        let placed = committed.await.map_err(Error::Task)??;
+        self.db.complete(job.series_id, self.now()).await?;
+        Ok(placed)
+    }
+
+    fn intent(&self, job: &SeriesJob, verified: &Verified, path: &SeriesPath) -> CommitIntent {
+        CommitIntent {
+            series_id: job.series_id,
+            series_instance_uid: job.series.series_instance_uid.clone(),
+            path: path.to_string(),
+            stamp: self.now().to_string(),
+            license_sha256: verified.license(),
+            proof: verified.proof().to_string(),
+            listed: job.series.fingerprint(),
+        }
+    }
+
+    async fn path_of(&self, series: &Series) -> Result<SeriesPath, Error> {
+        let collection = self.component("", series.collection.as_str()).await?;
+        let patient = self.component(collection.as_str(), series.patient_id.as_str()).await?;
+        Ok(SeriesPath::new(&collection, &patient, &series.study_instance_uid, &series.series_instance_uid))
+    }
+
+    async fn component(&self, parent: &str, identifier: &str) -> Result<Component, Error> {
+        let forms = [Component::new(identifier), Component::with_letters_encoded(identifier)];
+        let pairs = forms.clone().map(|form| (form.to_string(), form.folded()));
+        let assigned = self.db.path_component(parent, identifier, pairs).await?;
+        let [ordinary, encoded] = forms;
+        Ok(if ordinary.as_str() == assigned { ordinary } else { encoded })
+    }
+
+    async fn placed(&self, job: &SeriesJob, placed: &Placed) -> Result<(), Error> {
+        let series = &job.series.series_instance_uid;
+        let (instances, size_bytes) = (u64::from(placed.instance_count), placed.size_bytes);
+        info!(series.uid = %series, instances, size_bytes, "placed series {series}: {instances} instances");
+        self.count(|totals| {
+            totals.placed += 1;
+            totals.instances += instances;
+            totals.bytes += size_bytes;
+        });
+        let path = Some(placed.path.to_string());
+        self.tell(Event::Placed(event(job, instances, size_bytes, job.attempts + 1, None, path))).await;
+        Ok(())
+    }
+
+    async fn failed(&self, job: SeriesJob, error: fetch::Error) -> Result<(), Error> {
+        let mut cause = cause_of(&error);
+        if matches!(&error, fetch::Error::Remote(remote) if remote.is_outage())
+            && self.wait_out_an_outage().await?
+        {
+            cause = Cause::Outage;
+        }
+        if error.contradicts_listing() {
+            self.list_again(&job.series).await;
+        }
+        let failures = job.attempts + 1;
+        let verdict = judge(cause, failures, &self.options.jobs, |failures| self.draw_job_pause(failures));
+        self.carry_out(&job, verdict, chain(&error), error).await
+    }
+
+    async fn carry_out(
+        &self,
+        job: &SeriesJob,
+        verdict: Verdict,
+        reason: String,
+        error: fetch::Error,
+    ) -> Result<(), Error> {
+        let (series, now) = (&job.series.series_instance_uid, self.now());
+        match verdict {
+            Verdict::Requeue => self.db.fail(job.series_id, Failure::Requeue, reason, now).await?,
+            Verdict::Halt => {
+                self.db.fail(job.series_id, Failure::Requeue, reason, now).await?;
+                return Err(local(error));
+            }
+            Verdict::Retry(pause) => {
+                let not_before = now.saturating_add(i64::try_from(pause.as_secs()).unwrap_or(i64::MAX));
+                warn!(series.uid = %series, job.attempt = job.attempts + 1, "series {series}: {reason}; again in {} s", pause.as_secs());
+                self.db.fail(job.series_id, Failure::RetryAt(not_before), reason.clone(), now).await?;
+                self.tell(Event::Retrying { series_instance_uid: series.to_string(), reason, pause }).await;
+            }
+            Verdict::Park => {
+                warn!(series.uid = %series, job.attempt = job.attempts + 1, "parked series {series}: {reason}");
+                self.db.fail(job.series_id, Failure::Park, reason.clone(), now).await?;
+                self.count(|totals| totals.parked += 1);
+                self.tell(Event::Parked(event(job, 0, 0, job.attempts + 1, Some(reason), None))).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// The listing may have changed since the walk; the next try compares with what is listed then.
+    async fn list_again(&self, series: &Series) {
+        let scope =
+            Scope { series_instance_uid: Some(series.series_instance_uid.clone()), ..Scope::default() };
+        let listed = async { self.client.series(&scope).await?.read_all().await };
+        match listed.await {
+            Ok(rows) => {
+                for row in
+                    rows.into_iter().filter(|row| row.series_instance_uid == series.series_instance_uid)
+                {
+                    if let Err(error) = self.db.relist_series(row).await {
+                        warn!("{}", chain(&error));
+                    }
+                }
+            }
+            Err(error) => debug!("{}", chain(&error)),
+        }
+    }
+
+    fn draw_job_pause(&self, failures: u32) -> std::time::Duration {
+        let jobs = &self.options.jobs;
+        self.with_random(|random| retry::pause(jobs.base, jobs.cap, failures, random))
+    }
+}
+
+/// A failure of our own side, out of the fetch that met it.
+fn local(error: fetch::Error) -> Error {
+    match error {
+        fetch::Error::Staging(error) => Error::Staging(error),
+        fetch::Error::Thread { source } => Error::Task(source),
+        _ => Error::Stopped,
+    }
+}
+
+fn running(series: &Series, arrived: &Arc<AtomicU64>) -> RunningSeries {
+    RunningSeries {
+        series_instance_uid: series.series_instance_uid.to_string(),
+        label: format!("{} / {}", series.collection, series.patient_id),
+        arrived: Arc::clone(arrived),
+        listed: series.file_size.unwrap_or(0),
+    }
+}
+
+fn event(
+    job: &SeriesJob,
+    instances: u64,
+    bytes: u64,
+    attempts: u32,
+    reason: Option<String>,
+    path: Option<String>,
+) -> SeriesEvent {
+    let series_instance_uid = job.series.series_instance_uid.to_string();
+    SeriesEvent { series_instance_uid, instances, bytes, attempts, reason, path }
+}

@@ -1,0 +1,120 @@
+//! What becomes of a series that failed: a pure function.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use super::JobOptions;
+use crate::mirror::StagingError;
+use crate::{fetch, nbia};
+
+/// What a failure is, as far as it matters for what comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The user asked to stop.
+    Stopped,
+    /// Our disk, our record.
+    Local,
+    /// The service as a whole was found not to answer.
+    Outage,
+    /// May pass.
+    Transient,
+    /// Will not pass by itself.
+    Lasting,
+}
+
+/// What becomes of the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Back to the queue, not before the pause has passed.
+    Retry(Duration),
+    /// Back to the queue as if nothing had happened.
+    Requeue,
+    /// Given up until someone asks again.
+    Park,
+    /// Back to the queue, and nothing more is begun.
+    Halt,
+}
+
+/// | cause     | tries left | verdict                                   |
+/// |-----------|------------|-------------------------------------------|
+/// | stopped   | –          | requeue: it was not the series' fault     |
+/// | local     | –          | halt: every other series would fail too   |
+/// | outage    | –          | requeue: a service that is down costs none |
+/// | transient | yes        | retry after a pause                       |
+/// | transient | no         | park                                      |
+/// | lasting   | –          | park                                      |
+///
+/// `failures` counts this one; `draw` gives the pause for so many failures.
+pub(super) fn judge(
+    cause: Cause,
+    failures: u32,
+    jobs: &JobOptions,
+    draw: impl FnOnce(u32) -> Duration,
+) -> Verdict {
+    match cause {
+        Cause::Stopped | Cause::Outage => Verdict::Requeue,
+        Cause::Local => Verdict::Halt,
+        Cause::Lasting => Verdict::Park,
+        Cause::Transient if failures >= jobs.attempts => Verdict::Park,
+        Cause::Transient => Verdict::Retry(draw(failures)),
+    }
+}
+
+/// What kind of failure one attempt met; whether the service is down as a whole is not decided here.
+pub(super) fn cause_of(error: &fetch::Error) -> Cause {
+    match error {
+        fetch::Error::Remote(nbia::Error::Stopped) => Cause::Stopped,
+        fetch::Error::Remote(error) if error.is_transient() => Cause::Transient,
+        fetch::Error::Staging(StagingError::Write { .. }) | fetch::Error::Thread { .. } => Cause::Local,
+        fetch::Error::Remote(_) | fetch::Error::Staging(StagingError::Conflict { .. }) => Cause::Lasting,
+        error if error.is_over_limit() => Cause::Lasting,
+        _ => Cause::Transient,
+    }
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::VerifyError;
+
+    #[test]
+    fn every_row_of_the_table_holds() {
+        let jobs = JobOptions { attempts: 3, ..JobOptions::default() };
+        let minute = Duration::from_mins(1);
+        let cases = [
+            (Cause::Stopped, 9, Verdict::Requeue),
+            (Cause::Outage, 9, Verdict::Requeue),
+            (Cause::Local, 1, Verdict::Halt),
+            (Cause::Lasting, 1, Verdict::Park),
+            (Cause::Transient, 1, Verdict::Retry(minute)),
+            (Cause::Transient, 2, Verdict::Retry(2 * minute)),
+            (Cause::Transient, 3, Verdict::Park),
+        ];
+        for (cause, failures, expected) in cases {
+            assert_eq!(judge(cause, failures, &jobs, |n| n * minute), expected, "{cause:?} {failures}");
+        }
+    }
+
+    #[test]
+    fn a_short_series_may_pass_and_a_conflict_does_not() {
+        let short = fetch::Error::Verify(VerifyError::InstanceCount { expected: 2, found: 1 });
+        assert_eq!(cause_of(&short), Cause::Transient);
+        let limit = fetch::Error::TooLarge { entry: "an instance", limit: 1 };
+        assert_eq!(cause_of(&limit), Cause::Lasting);
+        assert_eq!(cause_of(&fetch::Error::Remote(nbia::Error::Stopped)), Cause::Stopped);
+    }
+}

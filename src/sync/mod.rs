@@ -1,0 +1,153 @@
+//! One cycle: plan, enqueue, drain, move the watermark; the worker pool; what to do with each failure.
+//!
+//! The only module that sees network, disk and record together. Prints nothing: what happens is sent as [`Event`]s.
+
+mod check;
+mod cycle;
+mod job;
+mod judge;
+mod outage;
+mod planning;
+mod pool;
+mod progress;
+mod recover;
+
+use std::time::Duration;
+
+use crate::mirror::{CommitError, RootError, StagingError};
+use crate::{db, fetch, nbia};
+
+pub use check::{CheckTotals, Damage, check};
+pub use cycle::{Cycle, Report, Setup};
+pub use judge::chain;
+pub use planning::{PlanTotals, Planned};
+pub use progress::{Progress, RunningSeries};
+
+/// How a cycle works.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Series at a time.
+    pub parallel: usize,
+    /// No new series is begun once so many bytes came over the wire.
+    pub max_bytes: Option<u64>,
+    /// Retry of whole series.
+    pub jobs: JobOptions,
+    /// What must stay free on the disk.
+    pub disk: DiskOptions,
+    /// How a series is fetched.
+    pub fetch: fetch::Options,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            parallel: 4,
+            max_bytes: None,
+            jobs: JobOptions::default(),
+            disk: DiskOptions::default(),
+            fetch: fetch::Options::default(),
+        }
+    }
+}
+
+/// How a series that failed is tried again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobOptions {
+    /// Tries before it is parked.
+    pub attempts: u32,
+    /// Ceiling of the first pause.
+    pub base: Duration,
+    /// Highest ceiling.
+    pub cap: Duration,
+    /// How long running series may take to end after a request to stop.
+    pub grace: Duration,
+}
+
+impl Default for JobOptions {
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            base: Duration::from_secs(30),
+            cap: Duration::from_hours(6),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What must stay free on the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskOptions {
+    /// Bytes.
+    pub min_free: u64,
+    /// Files; file systems that do not count them are not asked.
+    pub min_free_inodes: u64,
+}
+
+impl Default for DiskOptions {
+    fn default() -> Self {
+        Self { min_free: 10_000_000_000, min_free_inodes: 10_000 }
+    }
+}
+
+/// Why a cycle cannot go on. Jobs are kept.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum Error {
+    #[error(transparent)]
+    Root(#[from] RootError),
+    #[error(transparent)]
+    Record(#[from] db::Error),
+    #[error(transparent)]
+    Remote(#[from] nbia::Error),
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error("the service has not answered for {}", humantime::format_duration(Duration::from_secs(.since.as_secs())))]
+    GaveUp { since: Duration, source: nbia::Error },
+    #[error("only {free} {unit} are free at the root, {least} must stay free")]
+    DiskGuard { free: u64, least: u64, unit: &'static str },
+    #[error("cannot work below the root")]
+    Disk(#[source] std::io::Error),
+    #[error("a task ended early")]
+    Task(#[source] tokio::task::JoinError),
+    #[error("stopped on request")]
+    Stopped,
+}
+
+/// Something that a user may want to see.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are what they are named after")]
+pub enum Event {
+    /// A scope is being walked.
+    Walking { scope: String },
+    /// The queue is filled.
+    Enqueued { series: u64, instances: u64, bytes: u64, kept: u64 },
+    /// A series lies in the tree.
+    Placed(SeriesEvent),
+    /// A series is given up until someone asks again.
+    Parked(SeriesEvent),
+    /// A series will be tried again.
+    Retrying { series_instance_uid: String, reason: String, pause: Duration },
+    /// The service does not answer; it is asked again until `give_up`.
+    Outage { since: Duration, give_up: Duration, reason: String },
+    /// It answers again.
+    Recovered,
+}
+
+/// What became of one series.
+#[derive(Clone, Debug)]
+pub struct SeriesEvent {
+    /// Which.
+    pub series_instance_uid: String,
+    /// How many instances it has.
+    pub instances: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why it was parked.
+    pub reason: Option<String>,
+    /// Where it was placed.
+    pub path: Option<String>,
+}

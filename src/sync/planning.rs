@@ -1,0 +1,454 @@
+//! From a selection to a queue: walks go into the record, every listed series is decided, what is wanted is enqueued.
+
+use std::collections::{BTreeSet, HashSet};
+
+use futures::stream::{self, StreamExt};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use super::cycle::Cycle;
+use super::judge::chain;
+use super::{Error, Event};
+use crate::db::{JobState, ListedSeries, Local, Remark, WatermarkKey};
+use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};
+use crate::nbia::{Client, Scope};
+use crate::plan::{self, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe};
+
+/// Scopes that are walked at once; the client's rate is the real limit.
+const WALKS_AT_ONCE: usize = 4;
+/// Batches of rows that may wait to be recorded.
+const LISTED_QUEUE: usize = 16;
+/// Series that are decided and enqueued in one go.
+const PAGE: u32 = 500;
+/// How far before the watermark is asked: the service compares days, in its own time zone.
+const OVERLAP_DAYS: i64 = 1;
+
+/// One series and what is done with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Planned<'a> {
+    /// The series, as it was listed last.
+    pub series: &'a Series,
+    /// What is done with it.
+    pub decision: &'a Decision,
+}
+
+/// A plan in figures.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the figures are what they are named after, over the series that the selection wants"
+)]
+pub struct PlanTotals {
+    pub collections: u64,
+    pub patients: u64,
+    pub studies: u64,
+    pub series: u64,
+    pub fetch: u64,
+    pub keep: u64,
+    pub withdrawn: u64,
+    /// Instances to fetch, as far as they are listed.
+    pub instances: u64,
+    /// Bytes of their files, as far as they are listed.
+    pub bytes: u64,
+    /// Requests that planning took.
+    pub requests: u64,
+    /// Of those kept, series that are parked.
+    pub parked: u64,
+    /// Rows of the service that made no sense.
+    pub rejected_rows: u64,
+    /// What the selection names and the service does not list, in words.
+    pub unlisted: Vec<String>,
+    /// What could not be listed, and why.
+    pub unwalked: Vec<String>,
+}
+
+/// A plan that is carried out.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) totals: PlanTotals,
+    /// Where the watermarks move when all of it has ended.
+    pub(super) watermarks: Vec<(WatermarkKey, i64)>,
+}
+
+/// A scope that was listed.
+struct Walked {
+    scope: Scope,
+    walk_id: i64,
+    outcome: Outcome,
+}
+
+/// Where planning stands.
+#[derive(Default)]
+struct Planning {
+    run_id: Option<i64>,
+    totals: PlanTotals,
+    watermarks: Vec<(WatermarkKey, i64)>,
+    found: BTreeSet<(&'static str, String)>,
+    decided: HashSet<i64>,
+    collections: HashSet<CollectionName>,
+    patients: HashSet<(CollectionName, PatientId)>,
+    studies: HashSet<StudyInstanceUid>,
+}
+
+impl Cycle {
+    /// Walks everything that the selections name, and decides.
+    pub(super) async fn plan_whole(
+        &self,
+        selections: &[Selection],
+        run_id: Option<i64>,
+        visit: &mut (dyn FnMut(Planned<'_>) + Send),
+    ) -> Result<Plan, Error> {
+        let began = self.now();
+        let mut planning = Planning::new(run_id);
+        for selection in selections {
+            let scopes = self.scopes(selection).await?;
+            let keys = scopes.iter().filter_map(|scope| self.watermark_key(selection, scope));
+            planning.watermarks.extend(keys.map(|key| (key, began)));
+            self.plan_scopes(selection, scopes, &mut planning, visit).await?;
+        }
+        Ok(planning.finish(self.client.traffic().requests()))
+    }
+
+    /// Walks what is new in the selected collections since their watermarks; whole what has none.
+    pub(super) async fn plan_new(&self, selections: &[Selection], run_id: i64) -> Result<Plan, Error> {
+        let mut planning = Planning::new(Some(run_id));
+        for selection in selections {
+            let scopes = self.scopes_to_sync(selection, &mut planning).await?;
+            self.plan_scopes(selection, scopes, &mut planning, &mut |_| {}).await?;
+        }
+        Ok(planning.finish(self.client.traffic().requests()))
+    }
+
+    async fn scopes_to_sync(
+        &self,
+        selection: &Selection,
+        planning: &mut Planning,
+    ) -> Result<Vec<Scope>, Error> {
+        let began = self.now();
+        let mut scopes = Vec::new();
+        for scope in self.scopes(selection).await? {
+            let Some(key) = self.watermark_key(selection, &scope) else {
+                scopes.push(scope);
+                continue;
+            };
+            match self.db.watermark(key.clone()).await? {
+                Some(synced_to) => {
+                    planning.found.extend(selection.collections_named(&key.collection));
+                    scopes.extend(self.new_scopes(&key.collection, synced_to).await?);
+                }
+                None => scopes.push(scope),
+            }
+            planning.watermarks.push((key, began));
+        }
+        Ok(scopes)
+    }
+
+    /// What NewPatientsInCollection and NewStudiesInPatientCollection name, as scopes to walk.
+    async fn new_scopes(&self, collection: &CollectionName, synced_to: i64) -> Result<Vec<Scope>, Error> {
+        let since = day_of(synced_to).saturating_sub(OVERLAP_DAYS.days());
+        self.tell(Event::Walking { scope: format!("collection `{collection}` since {since}") }).await;
+        let patients = async |client: &Client| client.new_patients(collection, since).await?.read_all().await;
+        let patients: BTreeSet<_> =
+            self.ask(patients).await?.into_iter().map(|patient| patient.patient_id).collect();
+        let studies = async |client: &Client| client.new_studies(collection, since).await?.read_all().await;
+        let mut studies = self.ask(studies).await?;
+        studies.retain(|study| !patients.contains(&study.patient_id));
+        let of_patient =
+            patients.into_iter().map(|patient_id| Scope { patient_id: Some(patient_id), ..Scope::default() });
+        let of_study = studies.into_iter().map(|study| Scope {
+            patient_id: Some(study.patient_id),
+            study_instance_uid: Some(study.study_instance_uid),
+            ..Scope::default()
+        });
+        let scopes =
+            of_patient.chain(of_study).map(|scope| Scope { collection: Some(collection.clone()), ..scope });
+        Ok(scopes.collect())
+    }
+
+    /// The places to look; names of collections are given the capitals that the service gives them.
+    async fn scopes(&self, selection: &Selection) -> Result<Vec<Scope>, Error> {
+        let scopes = selection.scopes();
+        if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
+            return Ok(scopes);
+        }
+        let listed = self.collections().await?;
+        if scopes.is_empty() {
+            let whole = |collection| Scope { collection: Some(collection), ..Scope::default() };
+            return Ok(listed.into_iter().map(whole).collect());
+        }
+        let canonical = |name: CollectionName| {
+            let same =
+                |known: &&CollectionName| known.as_str().to_lowercase() == name.as_str().to_lowercase();
+            listed
+                .iter()
+                .find(|known| **known == name)
+                .or_else(|| listed.iter().find(same))
+                .cloned()
+                .unwrap_or(name)
+        };
+        Ok(scopes
+            .into_iter()
+            .map(|scope| Scope { collection: scope.collection.map(canonical), ..scope })
+            .collect())
+    }
+
+    /// All collections; an empty answer is a hidden failure and is asked for again.
+    async fn collections(&self) -> Result<Vec<CollectionName>, Error> {
+        let mut listed = Vec::new();
+        for failures in 1..=self.client.retry_options().attempts {
+            listed = self.ask(async |client: &Client| client.collections().await).await?;
+            if !listed.is_empty() {
+                break;
+            }
+            self.client.back_off(failures).await?;
+        }
+        let listed: BTreeSet<_> = listed.into_iter().collect();
+        Ok(listed.into_iter().collect())
+    }
+
+    /// Asks until the service answers or is given up.
+    async fn ask<T>(
+        &self,
+        question: impl AsyncFn(&Client) -> Result<T, crate::nbia::Error>,
+    ) -> Result<T, Error> {
+        for failures in 1.. {
+            let error = match question(&self.client).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let was_down = error.is_outage() && self.wait_out_an_outage().await?;
+            if !was_down && (!error.is_transient() || failures >= self.client.retry_options().attempts) {
+                return Err(error.into());
+            }
+            self.client.back_off(failures).await?;
+        }
+        Err(Error::Stopped) // not reached: the loop has no end of its own
+    }
+
+    async fn plan_scopes(
+        &self,
+        selection: &Selection,
+        scopes: Vec<Scope>,
+        planning: &mut Planning,
+        visit: &mut (dyn FnMut(Planned<'_>) + Send),
+    ) -> Result<(), Error> {
+        let mut walks = stream::iter(scopes).map(|scope| self.walk(scope)).buffered(WALKS_AT_ONCE);
+        while let Some(walked) = walks.next().await {
+            match walked {
+                Ok(walked) => self.decide_walk(selection, &walked, planning, visit).await?,
+                Err((scope, Error::Remote(error))) if !matches!(error, crate::nbia::Error::Stopped) => {
+                    warn!("cannot list {}: {}", describe(&scope), chain(&error));
+                    planning.totals.unwalked.push(format!("{}: {}", describe(&scope), chain(&error)));
+                }
+                Err((_, error)) => return Err(error),
+            }
+        }
+        planning.note_missing(selection);
+        Ok(())
+    }
+
+    /// Walks one scope into the record, going on where an interrupted walk or an outage stopped it.
+    async fn walk(&self, scope: Scope) -> Result<Walked, (Scope, Error)> {
+        self.tell(Event::Walking { scope: describe(&scope) }).await;
+        for failures in 1.. {
+            let error = match self.walk_once(&scope).await {
+                Ok((walk_id, outcome)) => return Ok(Walked { scope, walk_id, outcome }),
+                Err(Error::Remote(error)) if error.is_outage() => error,
+                Err(error) => return Err((scope, error)),
+            };
+            match self.wait_out_an_outage().await {
+                Ok(true) => {}
+                Ok(false) if failures < self.client.retry_options().attempts => {}
+                Ok(false) => return Err((scope, error.into())),
+                Err(error) => return Err((scope, error)),
+            }
+        }
+        Err((scope, Error::Stopped)) // not reached: the loop has no end of its own
+    }
+
+    async fn walk_once(&self, scope: &Scope) -> Result<(i64, Outcome), Error> {
+        let base_url = self.client.base_url().as_str();
+        let dialect = self.client.dialect().to_string();
+        let walk = self.db.begin_walk(&describe(scope), base_url, &dialect, self.now()).await?;
+        let (sender, receiver) = mpsc::channel(LISTED_QUEUE);
+        let walking = async move { plan::walk(&self.client, scope, &walk.done, &sender).await };
+        let both = async { tokio::join!(walking, self.record(walk.walk_id, receiver)) };
+        let (outcome, recorded) = tokio::select! {
+            biased;
+            () = self.drain.cancelled() => return Err(Error::Stopped),
+            both = both => both,
+        };
+        recorded?;
+        let outcome = outcome?;
+        self.db.finish_walk(walk.walk_id, outcome.rejected_rows, self.now()).await?;
+        Ok((walk.walk_id, outcome))
+    }
+
+    async fn record(&self, walk_id: i64, mut listed: mpsc::Receiver<Listed>) -> Result<(), Error> {
+        while let Some(listed) = listed.recv().await {
+            match listed {
+                Listed::Patients(patients) => self.db.store_patients(walk_id, patients).await?,
+                Listed::Studies(studies) => self.db.store_studies(walk_id, studies).await?,
+                Listed::Series(series) => self.db.store_series(walk_id, series).await?,
+                Listed::PartDone(part) => self.db.walk_part_done(walk_id, part).await?,
+                Listed::Disagreement(subject, remark) => {
+                    self.db.remark(walk_id, Remark { is_rejected_row: false, subject, remark }).await?;
+                }
+                Listed::Rejected(endpoint, rows) => {
+                    for row in rows {
+                        let remark = format!("{}: {}", row.reason, row.row);
+                        let remark = Remark { is_rejected_row: true, subject: endpoint.to_owned(), remark };
+                        self.db.remark(walk_id, remark).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn decide_walk(
+        &self,
+        selection: &Selection,
+        walked: &Walked,
+        planning: &mut Planning,
+        visit: &mut (dyn FnMut(Planned<'_>) + Send),
+    ) -> Result<(), Error> {
+        planning.totals.rejected_rows += walked.outcome.rejected_rows;
+        let mut after = 0;
+        loop {
+            let page = self.db.listed_series(walked.walk_id, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.series_id;
+            let wanted =
+                page.iter().filter_map(|listed| planning.decide(selection, listed, true, visit)).collect();
+            if let Some(run_id) = planning.run_id {
+                self.db.enqueue(run_id, wanted, self.now()).await?;
+            }
+        }
+        self.note_unlisted(selection, walked, planning, visit).await
+    }
+
+    /// What lies in the tree and was not listed; only a whole listing of a whole collection can tell.
+    async fn note_unlisted(
+        &self,
+        selection: &Selection,
+        walked: &Walked,
+        planning: &mut Planning,
+        visit: &mut (dyn FnMut(Planned<'_>) + Send),
+    ) -> Result<(), Error> {
+        let Scope { collection: Some(collection), patient_id: None, study_instance_uid: None, .. } =
+            &walked.scope
+        else {
+            return Ok(());
+        };
+        if !walked.outcome.is_whole || walked.outcome.series_rows == 0 {
+            return Ok(());
+        }
+        let unlisted = self.db.unlisted_series(collection, walked.walk_id).await?;
+        let before = planning.totals.withdrawn;
+        for listed in &unlisted {
+            planning.decide(selection, listed, false, visit);
+        }
+        let withdrawn = planning.totals.withdrawn - before;
+        if withdrawn > 0 {
+            info!("{withdrawn} series of collection `{collection}` are no longer listed; their files stay");
+        }
+        Ok(())
+    }
+
+    /// The watermark that a scope stands for, when it is a whole collection.
+    fn watermark_key(&self, selection: &Selection, scope: &Scope) -> Option<WatermarkKey> {
+        let Scope {
+            collection: Some(collection),
+            patient_id: None,
+            study_instance_uid: None,
+            series_instance_uid: None,
+        } = scope
+        else {
+            return None;
+        };
+        Some(WatermarkKey {
+            base_url: self.client.base_url().to_string(),
+            collection: collection.clone(),
+            narrowed_by: selection.narrowed_by(),
+        })
+    }
+}
+
+impl Planning {
+    fn new(run_id: Option<i64>) -> Self {
+        Self { run_id, ..Self::default() }
+    }
+
+    /// Decides one series, once; gives its row when it is to be fetched.
+    fn decide(
+        &mut self,
+        selection: &Selection,
+        listed: &ListedSeries,
+        is_listed: bool,
+        visit: &mut (dyn FnMut(Planned<'_>) + Send),
+    ) -> Option<i64> {
+        let series = &listed.series;
+        if is_listed && selection.covers(series) {
+            self.found.extend(selection.names_of(series));
+        }
+        if !selection.matches(series) || !self.decided.insert(listed.series_id) {
+            return None;
+        }
+        let fingerprint = is_listed.then(|| series.fingerprint());
+        let decision = decide(fingerprint.as_ref(), listed.local.as_ref().map(local_state).as_ref());
+        visit(Planned { series, decision: &decision });
+        self.count(series, &decision);
+        matches!(decision, Decision::Fetch(_)).then_some(listed.series_id)
+    }
+
+    fn count(&mut self, series: &Series, decision: &Decision) {
+        self.collections.insert(series.collection.clone());
+        self.patients.insert((series.collection.clone(), series.patient_id.clone()));
+        self.studies.insert(series.study_instance_uid.clone());
+        let totals = &mut self.totals;
+        totals.series += 1;
+        match decision {
+            Decision::Fetch(_) => {
+                totals.fetch += 1;
+                totals.instances += u64::from(series.image_count.unwrap_or(0));
+                totals.bytes += series.file_size.unwrap_or(0);
+            }
+            Decision::Keep(reason) => {
+                totals.keep += 1;
+                totals.parked += u64::from(matches!(reason, Reason::Parked(_)));
+            }
+            Decision::Withdrawn => totals.withdrawn += 1,
+        }
+    }
+
+    /// Notes what a selection names and no list has shown.
+    fn note_missing(&mut self, selection: &Selection) {
+        let missing = selection.named().into_iter().filter(|name| !self.found.contains(name));
+        self.totals.unlisted.extend(missing.map(|(kind, name)| format!("{kind} `{name}`")));
+    }
+
+    fn finish(mut self, requests: u64) -> Plan {
+        self.totals.collections = self.collections.len() as u64;
+        self.totals.patients = self.patients.len() as u64;
+        self.totals.studies = self.studies.len() as u64;
+        self.totals.requests = requests;
+        Plan { totals: self.totals, watermarks: self.watermarks }
+    }
+}
+
+fn local_state(local: &Local) -> LocalState {
+    match (local.state, &local.placed) {
+        (JobState::Done, Some(placed)) => LocalState::Placed(placed.clone()),
+        (JobState::Done | JobState::Queued | JobState::Running, _) => LocalState::Unfinished,
+        (JobState::Parked, _) => LocalState::Parked(local.last_error.clone().unwrap_or_default()),
+        (JobState::Withdrawn, _) => LocalState::Withdrawn,
+    }
+}
+
+fn day_of(seconds: i64) -> Date {
+    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC).date()
+}

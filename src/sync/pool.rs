@@ -1,0 +1,149 @@
+//! The worker pool: claims, until there is nothing left or it is told to stop; and the heartbeat beside it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::cycle::Cycle;
+use super::{DiskOptions, Error};
+use crate::mirror::Space;
+
+/// How long a worker without a job waits at the most before it looks again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// How often the process tells that it is alive.
+const BEAT: Duration = Duration::from_secs(2);
+/// Over how many beats the rate is smoothed.
+const SMOOTHED_OVER: u64 = 5;
+
+impl Cycle {
+    /// Works until no job of the run is left, or until it is told to stop; gives the first error that stopped it.
+    pub(super) async fn drain_queue(self: &Arc<Self>, run_id: i64) -> Result<(), Error> {
+        let halt = self.drain.child_token();
+        let mut workers = JoinSet::new();
+        for _ in 0..self.options.parallel.max(1) {
+            let (cycle, halt) = (Arc::clone(self), halt.clone());
+            workers.spawn(async move { cycle.worker(run_id, &halt).await });
+        }
+        let over = CancellationToken::new();
+        let mut beat = JoinSet::new();
+        let (cycle, ended, stop_claims) = (Arc::clone(self), over.clone(), halt.clone());
+        beat.spawn(async move { cycle.heartbeat(&ended, &stop_claims).await });
+        let outcome = first_error(&mut workers, &halt).await;
+        over.cancel();
+        outcome.and(first_error(&mut beat, &halt).await)
+    }
+
+    async fn worker(self: Arc<Self>, run_id: i64, halt: &CancellationToken) -> Result<(), Error> {
+        while !halt.is_cancelled() {
+            if self.has_reached_max_bytes() {
+                info!("stopping at the limit of bytes; what is left stays queued");
+                break;
+            }
+            self.guard_disk()?;
+            match self.db.claim(run_id, self.now()).await? {
+                Some(job) => {
+                    let outcome = self.work_on(job).await;
+                    self.job_ended.notify_waiters();
+                    outcome?;
+                }
+                None if !self.wait_for_a_job(run_id, halt).await? => break,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits a moment while jobs of the run are queued for later or under way; `false` when none is left.
+    async fn wait_for_a_job(&self, run_id: i64, halt: &CancellationToken) -> Result<bool, Error> {
+        let ended = self.job_ended.notified();
+        let due = self.db.next_due(run_id).await?;
+        if due.is_none() && self.progress.running().is_empty() {
+            return Ok(false);
+        }
+        let until_due =
+            due.map_or(LOOK_AGAIN, |due| Duration::from_secs((due - self.now()).max(0).unsigned_abs()));
+        tokio::select! {
+            () = halt.cancelled() => {}
+            () = ended => {}
+            () = tokio::time::sleep(until_due.min(LOOK_AGAIN)) => {}
+        }
+        Ok(true)
+    }
+
+    fn has_reached_max_bytes(&self) -> bool {
+        self.options.max_bytes.is_some_and(|most| self.client.traffic().downloaded_bytes() >= most)
+    }
+
+    /// An error when less is free than must stay free.
+    pub(super) fn guard_disk(&self) -> Result<(), Error> {
+        guard(self.root.space().map_err(Error::Disk)?, &self.options.disk)
+    }
+
+    async fn heartbeat(&self, over: &CancellationToken, halt: &CancellationToken) -> Result<(), Error> {
+        let mut ticks = interval(BEAT);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let (mut before, mut rate) = (self.progress.arrived(), 0);
+        loop {
+            tokio::select! {
+                () = over.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            let arrived = self.progress.arrived();
+            let of_late = arrived.saturating_sub(before) / BEAT.as_secs();
+            rate = if rate > 0 { (rate * (SMOOTHED_OVER - 1) + of_late) / SMOOTHED_OVER } else { of_late };
+            before = arrived;
+            self.db.beat(rate, self.now()).await?;
+            if let Err(error) = self.guard_disk() {
+                halt.cancel();
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// Waits for every task; the first error tells the others to begin nothing more.
+async fn first_error(tasks: &mut JoinSet<Result<(), Error>>, halt: &CancellationToken) -> Result<(), Error> {
+    let mut outcome = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        let ended = ended.map_err(Error::Task).flatten();
+        if ended.is_err() {
+            halt.cancel();
+        }
+        outcome = outcome.and(ended);
+    }
+    outcome
+}
+
+/// A file system that does not count its files says that none is free.
+fn guard(space: Space, least: &DiskOptions) -> Result<(), Error> {
+    if space.free_bytes < least.min_free {
+        return Err(Error::DiskGuard { free: space.free_bytes, least: least.min_free, unit: "bytes" });
+    }
+    if space.free_inodes > 0 && space.free_inodes < least.min_free_inodes {
+        return Err(Error::DiskGuard {
+            free: space.free_inodes,
+            least: least.min_free_inodes,
+            unit: "inodes",
+        });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guard_speaks_before_the_disk_is_full() {
+        let least = DiskOptions { min_free: 100, min_free_inodes: 10 };
+        let space = |free_bytes, free_inodes| Space { free_bytes, free_inodes };
+        assert!(guard(space(100, 10), &least).is_ok());
+        assert!(guard(space(100, 0), &least).is_ok());
+        assert!(matches!(guard(space(99, 10), &least), Err(Error::DiskGuard { unit: "bytes", .. })));
+        assert!(matches!(guard(space(100, 9), &least), Err(Error::DiskGuard { unit: "inodes", .. })));
+    }
+}

@@ -1,0 +1,58 @@
+//! What a process that died has left: running jobs, begun commits, staged files.
+
+use crate::dicom::SeriesInstanceUid;
+use crate::mirror::{Recorded, SeriesPath, check_series};
+use tracing::{info, warn};
+
+use super::Error;
+use super::cycle::Cycle;
+use crate::db::CommitIntent;
+
+impl Cycle {
+    /// Brings disk and record to one state before anything new is begun.
+    pub(super) async fn recover(&self) -> Result<(), Error> {
+        for intent in self.db.commit_intents().await? {
+            self.replay(intent).await?;
+        }
+        let requeued = self.db.requeue_running().await?;
+        if requeued > 0 {
+            info!("{requeued} series were under way when the last run ended; they are queued again");
+        }
+        self.clear_staging().await
+    }
+
+    /// A commit had begun. What the tree shows decides: either all of it happened, or it happens again.
+    async fn replay(&self, intent: CommitIntent) -> Result<(), Error> {
+        let instances = self.db.staged_instances(intent.series_id).await?;
+        let recorded = Recorded { instances: &instances, license: intent.license_sha256 };
+        let Some(path) = SeriesPath::recorded(&intent.path) else {
+            warn!(
+                "the record holds `{}` for series {}, which is no path",
+                intent.path, intent.series_instance_uid
+            );
+            return Ok(self.db.drop_intent(intent.series_id).await?);
+        };
+        let mut agrees = !instances.is_empty();
+        check_series(&self.root, &path, &recorded, &mut |_| agrees = false);
+        if !agrees {
+            return Ok(self.db.drop_intent(intent.series_id).await?);
+        }
+        self.root.sync_placed(&path).map_err(Error::Disk)?;
+        self.root.set_aside(&intent.series_instance_uid, &intent.stamp).map_err(Error::Disk)?;
+        self.db.complete(intent.series_id, self.now()).await?;
+        info!(series.uid = %intent.series_instance_uid, "finished the interrupted commit of series {}", intent.series_instance_uid);
+        Ok(())
+    }
+
+    /// Staged files whose digests are recorded wait for their series; everything else goes.
+    async fn clear_staging(&self) -> Result<(), Error> {
+        let known = self.db.series_with_staged().await?;
+        for name in self.root.staged().map_err(Error::Disk)? {
+            let is_known = SeriesInstanceUid::parse(&name).is_ok() && known.contains(&name);
+            if !is_known {
+                self.root.discard_staged(&name).map_err(Error::Disk)?;
+            }
+        }
+        Ok(())
+    }
+}
