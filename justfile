@@ -1,0 +1,29 @@
+# Each recipe is a step of .ci/run with the same name.
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+# What one runs before pushing.
+check: fmt lint doc test snapshots deny
+
+fmt:
+    cargo fmt --check
+
+lint:
+    cargo clippy --locked --all-targets --all-features -- -D warnings
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+test:
+    cargo test --locked
+
+deny:
+    cargo deny check bans licenses sources
+
+machete:
+    cargo machete
+
+demo:
+    cargo run --locked --release -- demo
+
+bench:
+    cargo bench --locked
