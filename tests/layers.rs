@@ -77,7 +77,8 @@ fn imports_of(text: &str) -> BTreeSet<String> {
 }
 
 fn is_allowed(module: &str, import: &str) -> bool {
-    let (_, allowed) = MAY_IMPORT.iter().find(|(name, _)| *name == module).expect("every module stands in the table");
+    let (_, allowed) =
+        MAY_IMPORT.iter().find(|(name, _)| *name == module).expect("every module stands in the table");
     let lies_in = |place: &str| import == place || import.starts_with(&format!("{place}::"));
     lies_in(module) || allowed.iter().any(|place| lies_in(place))
 }
@@ -88,7 +89,8 @@ fn every_module_imports_only_what_lies_below_it() {
     let mut wrong = Vec::new();
     for file in rust_files(&source) {
         let inside = file.strip_prefix(&source).unwrap();
-        let module = inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        let module =
+            inside.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
         if matches!(module, "lib" | "main") {
             continue;
         }

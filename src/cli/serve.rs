@@ -1,7 +1,66 @@
 //! `serve`: the mirror re-served through the same REST API.
-use super::arguments::{Global, Serve};
-use super::exit::Exit;
 
-pub(super) async fn run(_global: &Global, _command: Serve) -> anyhow::Result<Exit> {
-    Ok(Exit::Done)
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use super::arguments::{DownloadFlags, Global, Serve};
+use super::exit::{Exit, UsageError};
+use super::print;
+use super::session::configure;
+use super::signals::Signals;
+use crate::nbia::Dialect;
+use crate::serve::{self, ServedMirror};
+
+/// How long answers under way may take after the first signal, before the process ends by force.
+const GRACE: Duration = Duration::from_secs(15);
+
+pub(super) async fn run(global: &Global, command: Serve) -> anyhow::Result<Exit> {
+    let config = configure(global, &DownloadFlags::default())?;
+    let listen = command.listen.unwrap_or(config.serve.listen);
+    guard(listen, config.serve.allow_remote)?;
+    let signals = Signals::listen(GRACE)?;
+    let mirror = Arc::new(ServedMirror::open(&config.root)?);
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    announce(&listener)?;
+    serve::run(listener, mirror, signals.drain.clone()).await?;
+    Ok(signals.received().unwrap_or(Exit::Done))
+}
+
+fn guard(listen: SocketAddr, allow_remote: bool) -> Result<(), UsageError> {
+    if listen.ip().is_loopback() || allow_remote {
+        return Ok(());
+    }
+    Err(UsageError(format!(
+        "other machines reach {listen}: write allow_remote = true into [serve] if that is meant"
+    )))
+}
+
+fn announce(listener: &TcpListener) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    for dialect in Dialect::ALL {
+        print::talk(&format!("serving {dialect} at http://{address}{}", dialect.description().path));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_served_unless_the_configuration_says_otherwise() {
+        for (listen, allow_remote, is_allowed) in [
+            ("127.0.0.1:8042", false, true),
+            ("[::1]:8042", false, true),
+            ("0.0.0.0:8042", false, false),
+            ("192.168.0.1:8042", false, false),
+            ("0.0.0.0:8042", true, true),
+        ] {
+            assert_eq!(guard(listen.parse().unwrap(), allow_remote).is_ok(), is_allowed, "{listen}");
+        }
+    }
 }

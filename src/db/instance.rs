@@ -79,7 +79,8 @@ pub(super) fn read_instances(
     read_all(connection, &sql, [series_id], read_instance)
 }
 
-fn read_instance(row: &Row<'_>) -> Result<Instance, Error> {
+/// One row of the columns that [`read_instances`] selects.
+pub(super) fn read_instance(row: &Row<'_>) -> Result<Instance, Error> {
     let uid: String = row.get(0)?;
     let sop_instance_uid = SopInstanceUid::parse(&uid)
         .map_err(|_not_a_uid| Error::Content { expected: "a SOPInstanceUID", found: uid })?;

@@ -8,10 +8,13 @@ mod catalogue;
 mod columns;
 mod instance;
 mod job;
+mod listing;
 mod placement;
 mod reader;
 mod report;
 mod run;
+#[cfg(test)]
+pub(crate) mod sample;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use catalogue::ListedSeries;
 pub use job::{Failure, JobState, SeriesJob};
+pub use listing::{EachRow, ListedRow, ServedFilter, ServedInstance, ServedSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
 pub use report::{CollectionReport, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport};

@@ -12,82 +12,63 @@
 //! The patients are named in the pattern of each collection, with made-up numbers.
 //! Image counts are true to the kind of series and cut short, so that the whole stays near 54 MB.
 //!
-//! This module is only the table: `generate` makes the images.
+//! This module is only the table: `generate` makes the images, `catalogue` the rows of the record.
 
 /// One study of the sample, with its series.
 #[derive(Debug, Clone, Copy)]
-pub struct SampleStudy {
+pub(super) struct SampleStudy {
     /// `StudyInstanceUID`, the document's.
-    pub study_instance_uid: &'static str,
-    /// One of [`COLLECTIONS`], invented.
-    pub collection: &'static str,
+    pub(super) study_instance_uid: &'static str,
+    /// One of the document's 15; which one is invented.
+    pub(super) collection: &'static str,
     /// `PatientID`, invented; two studies share one.
-    pub patient_id: &'static str,
+    pub(super) patient_id: &'static str,
     /// `StudyDate` as `YYYY-MM-DD`, the document's.
-    pub study_date: &'static str,
+    pub(super) study_date: &'static str,
     /// `StudyDescription`, the document's.
-    pub study_description: Option<&'static str>,
+    pub(super) study_description: Option<&'static str>,
     /// `AdmittingDiagnosesDescription`, the document's, which has `NULL` in every study.
-    pub admitting_diagnoses_description: Option<&'static str>,
+    pub(super) admitting_diagnoses_description: Option<&'static str>,
     /// `StudyID`, the document's.
-    pub study_id: Option<&'static str>,
+    pub(super) study_id: Option<&'static str>,
     /// `PatientAge` as DICOM writes it (`029Y`), the document's; it also has `000Y`, `000D` and an empty one.
-    pub patient_age: Option<&'static str>,
+    pub(super) patient_age: Option<&'static str>,
     /// `PatientSex`, invented: `M`, `F`, or `O` for a phantom.
-    pub patient_sex: &'static str,
+    pub(super) patient_sex: &'static str,
     /// The study's series, in the document's order.
-    pub series: &'static [SampleSeries],
+    pub(super) series: &'static [SampleSeries],
 }
 
 /// One series of the sample.
 #[derive(Debug, Clone, Copy)]
-pub struct SampleSeries {
+pub(super) struct SampleSeries {
     /// `SeriesInstanceUID`, the document's.
-    pub series_instance_uid: &'static str,
+    pub(super) series_instance_uid: &'static str,
     /// `Modality`, the document's: `CR`, `CT`, `DX`, `MG`, `MR` or `PT`.
-    pub modality: &'static str,
+    pub(super) modality: &'static str,
     /// `ProtocolName`, the document's.
-    pub protocol_name: Option<&'static str>,
+    pub(super) protocol_name: Option<&'static str>,
     /// `SeriesDate` as `YYYY-MM-DD`, the document's.
-    pub series_date: Option<&'static str>,
+    pub(super) series_date: Option<&'static str>,
     /// `SeriesDescription`, the document's.
-    pub series_description: Option<&'static str>,
+    pub(super) series_description: Option<&'static str>,
     /// `BodyPartExamined` in the document's spelling, in which `Kidney` is no valid DICOM code string.
-    pub body_part_examined: Option<&'static str>,
+    pub(super) body_part_examined: Option<&'static str>,
     /// `Manufacturer`, invented.
-    pub manufacturer: &'static str,
+    pub(super) manufacturer: &'static str,
     /// `ManufacturerModelName`, invented.
-    pub manufacturer_model_name: &'static str,
+    pub(super) manufacturer_model_name: &'static str,
     /// `SoftwareVersions`, invented.
-    pub software_versions: &'static str,
+    pub(super) software_versions: &'static str,
     /// `SeriesNumber`, invented.
-    pub series_number: u32,
+    pub(super) series_number: u32,
     /// Images in the series, at least one, invented.
-    pub image_count: u32,
+    pub(super) image_count: u32,
     /// `Rows` of each image in pixels, invented.
-    pub rows: u16,
+    pub(super) rows: u16,
     /// `Columns` of each image in pixels, invented.
-    pub columns: u16,
+    pub(super) columns: u16,
 }
-
-/// The collections of the test server, in the document's order.
-pub const COLLECTIONS: [&str; 15] = [
-    "TCGA-KIRC",
-    "BREAST-DIAGNOSIS",
-    "TCGA-LGG",
-    "CT COLONOGRAPHY",
-    "LIDC-IDRI",
-    "TCGA-GBM",
-    "RIDER Lung PET-CT",
-    "TCGA-OV",
-    "Head-Neck Cetuximab",
-    "TCGA-PRAD",
-    "NSCLC Radiogenomics",
-    "TCGA-BRCA",
-    "RIDER PHANTOM MRI",
-    "TCGA-KIRP",
-    "RIDER PHANTOM PET-CT",
-];
 
 // The invented scanners, each with the matrix of its images: manufacturer, model, software, rows, columns.
 const FCR: SampleSeries = scanner("FUJIFILM Corporation", "FCR 5000", "V8.2", 800, 640);
@@ -131,7 +112,7 @@ const fn scanner(
 }
 
 /// The studies of the test server, in the document's order.
-pub const STUDIES: [SampleStudy; 16] = [
+pub(super) const STUDIES: [SampleStudy; 16] = [
     SampleStudy {
         study_instance_uid: "1.3.6.1.4.1.14519.5.2.1.3344.4004.448358130266483790390581018240",
         collection: "TCGA-KIRC",
@@ -795,7 +776,26 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fmt::Write;
 
-    use super::{COLLECTIONS, STUDIES};
+    use super::STUDIES;
+
+    /// The collections of the test server, in the document's order.
+    const COLLECTIONS: [&str; 15] = [
+        "TCGA-KIRC",
+        "BREAST-DIAGNOSIS",
+        "TCGA-LGG",
+        "CT COLONOGRAPHY",
+        "LIDC-IDRI",
+        "TCGA-GBM",
+        "RIDER Lung PET-CT",
+        "TCGA-OV",
+        "Head-Neck Cetuximab",
+        "TCGA-PRAD",
+        "NSCLC Radiogenomics",
+        "TCGA-BRCA",
+        "RIDER PHANTOM MRI",
+        "TCGA-KIRP",
+        "RIDER PHANTOM PET-CT",
+    ];
 
     /// The UIDs of the document, drawn from its text by a script that knows nothing of the table above.
     const DOCUMENT_UIDS: &str = "\

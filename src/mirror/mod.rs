@@ -8,6 +8,7 @@ mod directory;
 pub mod layout;
 mod rehash;
 mod root;
+mod series_files;
 mod staging;
 mod verify;
 
@@ -15,5 +16,6 @@ pub use commit::{CommitError, Placed};
 pub use layout::SeriesPath;
 pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
 pub use root::{Root, RootError, STATE_DIRECTORY, Space};
+pub use series_files::SeriesFiles;
 pub use staging::{Incoming, LICENSE, Staging, StagingError, file_name};
 pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError};

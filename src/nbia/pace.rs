@@ -115,6 +115,6 @@ mod tests {
     #[test]
     fn a_rate_of_zero_is_no_limit() {
         assert!(Rate::per_second(0).limiter().is_none());
-        assert!(Rate { amount: 1, per: Duration::from_secs(60) }.limiter().is_some());
+        assert!(Rate { amount: 1, per: Duration::from_mins(1) }.limiter().is_some());
     }
 }

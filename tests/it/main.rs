@@ -1,1 +1,8 @@
-fn main() {}
+//! The whole program against a server that we can break.
+
+mod commands;
+mod faults;
+mod mirror;
+mod resume;
+mod support;
+mod sync;

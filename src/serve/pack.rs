@@ -1,0 +1,147 @@
+//! One placed series as a ZIP, written while it is sent.
+//!
+//! The archive's server closes the ZIP when a file cannot be read, so that a part arrives as if it were the whole
+//! (NBIA-TCIA 865725e, `V4_getImage.java`). Here every file is held against the record while it passes, and what is
+//! not as recorded cuts the answer.
+
+use std::io::{self, Read, Write};
+
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{CompressionMethod, ZipWriter};
+
+use super::outlet::Outlet;
+use super::served::Fault;
+use crate::db::ServedSeries;
+use crate::dicom::Instance;
+use crate::mirror::{SeriesFiles, file_name};
+
+/// Piece in which files are read.
+const READ_PIECE: usize = 256 << 10;
+/// Files from here on get sizes of 64 bits: less than 4 GiB by more than what deflate can add.
+const LARGE: u64 = 0xFF00_0000;
+/// The fastest level: whoever asks a mirror is near it, and then a core is the limit and not the line.
+const LEVEL: i64 = 1;
+
+/// How the entries are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Naming {
+    /// `00000001.dcm`, as getImage by default.
+    Numbered,
+    /// `1-001.dcm`, as getImage with `NewFileNames`: acquisition and instance, padded to the same width. The record
+    /// knows no acquisitions, so all are of the first; clients must not read anything from these names.
+    InAcquisition,
+    /// `./1-<file>`, behind an entry `./`, as Bindaas (`BlobDownloadPlugin.java`).
+    Blob,
+}
+
+/// What is to be packed.
+pub(super) struct Parcel {
+    pub(super) series: ServedSeries,
+    pub(super) files: SeriesFiles,
+    pub(super) naming: Naming,
+    /// Whether a list of MD5s closes the ZIP.
+    pub(super) has_md5_list: bool,
+}
+
+type Zip<'a> = ZipWriter<StreamWriter<&'a Outlet>>;
+
+impl Naming {
+    fn name(self, number: usize, of: usize, instance: &Instance) -> String {
+        match self {
+            Self::Numbered => format!("{number:08}.dcm"),
+            Self::InAcquisition => format!("1-{number:0width$}.dcm", width = of.to_string().len()),
+            Self::Blob => format!("./{number}-{}", file_name(&instance.sop_instance_uid)),
+        }
+    }
+}
+
+impl Parcel {
+    /// Writes the ZIP and ends the answer.
+    pub(super) fn send(&self, outlet: Outlet) -> Result<(), Fault> {
+        let mut zip = ZipWriter::new_stream(&outlet);
+        let packed = self.pack(&mut zip);
+        if packed.is_err() {
+            // the writer closes its ZIP when it goes away, whatever is missing in it
+            outlet.cut();
+        }
+        packed?;
+        zip.finish().map_err(io::Error::from)?;
+        Ok(outlet.finish()?)
+    }
+
+    fn pack(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
+        match (self.naming, self.series.license_sha256) {
+            (Naming::Blob, _) => zip.add_directory("./", options()).map_err(io::Error::from)?,
+            (_, Some(_)) => self.pack_license(zip)?,
+            (_, None) => {}
+        }
+        let instances = &self.series.instances;
+        let mut md5_list = "Filename,MD5Hash\n".to_owned();
+        for (number, instance) in (1..).zip(instances) {
+            let name = self.naming.name(number, instances.len(), instance);
+            self.pack_instance(zip, &name, instance)?;
+            let md5 = format!("{:032x}", u128::from_be_bytes(instance.md5));
+            md5_list.extend([name.as_str(), ",", md5.as_str(), "\n"]);
+        }
+        if self.has_md5_list {
+            zip.start_file("md5hashes.csv", options()).map_err(io::Error::from)?;
+            zip.write_all(md5_list.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn pack_license(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
+        let mut text = Vec::new();
+        let read = self.files.license().and_then(|mut file| file.read_to_end(&mut text));
+        read.map_err(|source| Fault::Tree { path: format!("{}/LICENSE", self.series.path), source })?;
+        zip.start_file("LICENSE", options()).map_err(io::Error::from)?;
+        Ok(zip.write_all(&text)?)
+    }
+
+    fn pack_instance(&self, zip: &mut Zip<'_>, name: &str, instance: &Instance) -> Result<(), Fault> {
+        zip.start_file(name, options().large_file(instance.size_bytes >= LARGE)).map_err(io::Error::from)?;
+        copy_instance(&self.files, &self.series.path, instance, &mut |piece| zip.write_all(piece))
+    }
+}
+
+/// The ZIP of a series of which there is no file, as Bindaas sends it.
+pub(super) fn without_files() -> io::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
+    zip.add_directory("./", options())?;
+    Ok(zip.finish()?.into_inner())
+}
+
+fn options() -> SimpleFileOptions {
+    SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Deflated)
+        .compression_level(Some(LEVEL))
+}
+
+/// Hands out the bytes of an instance; its last piece only when size and CRC-32 of all of it are as recorded.
+pub(super) fn copy_instance(
+    files: &SeriesFiles,
+    series_path: &str,
+    instance: &Instance,
+    write: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> Result<(), Fault> {
+    let path = || format!("{series_path}/{}", file_name(&instance.sop_instance_uid));
+    let unreadable = |source| Fault::Tree { path: path(), source };
+    let file = files.instance(&instance.sop_instance_uid).map_err(unreadable)?;
+    let (mut last, mut next) = (Vec::new(), Vec::new());
+    let (mut size_bytes, mut crc32) = (0, crc32fast::Hasher::new());
+    loop {
+        next.clear();
+        let amount = (&file).take(READ_PIECE as u64).read_to_end(&mut next).map_err(unreadable)?;
+        if amount == 0 {
+            break;
+        }
+        write(&last)?;
+        size_bytes += amount as u64;
+        crc32.update(&next);
+        std::mem::swap(&mut last, &mut next);
+    }
+    if (size_bytes, crc32.finalize()) != (instance.size_bytes, instance.crc32) {
+        return Err(Fault::Damaged { path: path() });
+    }
+    Ok(write(&last)?)
+}

@@ -1,0 +1,191 @@
+//! A whole catalogue through the program, in each dialect, compared byte by byte.
+
+use serde_json::Value;
+
+use crate::support::catalogue::{COLLECTION, Catalogue};
+use crate::support::fake_tcia::{FakeTcia, Fault};
+use crate::support::program::{Lab, tree};
+use crate::support::sound::assert_sound;
+
+const DIALECTS: [&str; 2] = ["nbia-v4", "bindaas-v3"];
+
+fn served(catalogue: &Catalogue) -> (tempfile::TempDir, FakeTcia) {
+    let directory = tempfile::tempdir().unwrap();
+    catalogue.build(directory.path());
+    let fake = FakeTcia::start(directory.path());
+    (directory, fake)
+}
+
+#[test]
+fn a_catalogue_arrives_byte_by_byte_in_every_dialect() {
+    let catalogue = Catalogue::large();
+    let (_source, fake) = served(&catalogue);
+
+    for dialect in DIALECTS {
+        let lab = Lab::new(&fake.base_url(dialect));
+        let ended = lab.run(&["--json", "mirror", "--collection", COLLECTION]).assert_code(0);
+
+        assert_eq!(ended.summary()["placed"], catalogue.series.len());
+        // the older generation sends no licence
+        let expected = catalogue.expected_tree(dialect == "nbia-v4");
+        let found = tree(&lab.root());
+        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+        assert!(found == expected, "{dialect}: some file has other bytes");
+        assert_sound(&lab.root());
+    }
+}
+
+#[test]
+fn a_second_run_asks_for_no_image() {
+    let catalogue = Catalogue::small(4, 3, 2000);
+    let (_source, fake) = served(&catalogue);
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    let before = fake.requests_of("getImage").len();
+
+    let ended = lab.run(&["--json", "mirror", "--collection", COLLECTION]).assert_code(0);
+
+    assert_eq!((fake.requests_of("getImage").len(), fake.requests_of("getSingleImage").len()), (before, 0));
+    let summary = ended.summary();
+    assert_eq!((&summary["placed"], &summary["kept"]), (&Value::from(0), &Value::from(4)));
+}
+
+#[test]
+fn a_collection_costs_three_lists_and_one_for_the_names() {
+    let (_source, fake) = served(&Catalogue::small(6, 1, 500));
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    let planned = lab.run(&["--json", "plan", "--collection", COLLECTION]).assert_code(0);
+
+    let lists: Vec<_> =
+        fake.requests().iter().map(|request| request.split('?').next().unwrap().to_owned()).collect();
+    assert_eq!(lists, ["getCollectionValues", "getPatient", "getPatientStudy", "getSeries"]);
+    assert_eq!(planned.summary()["requests"], 4);
+}
+
+#[test]
+fn instances_can_be_fetched_one_by_one_in_every_dialect() {
+    let catalogue = Catalogue::small(3, 4, 2000);
+    let (_source, fake) = served(&catalogue);
+
+    for dialect in DIALECTS {
+        let lab = Lab::new(&fake.base_url(dialect));
+        lab.run(&["mirror", "--collection", COLLECTION, "--fetch", "instances"]).assert_code(0);
+
+        assert!(tree(&lab.root()) == catalogue.expected_tree(false), "{dialect}");
+        assert_sound(&lab.root());
+    }
+    assert_eq!(fake.requests_of("getImage"), [""; 0]);
+}
+
+#[test]
+fn selections_narrow_what_is_fetched() {
+    let catalogue = Catalogue::large();
+    let (_source, fake) = served(&catalogue);
+    let cases: [(&[&str], fn(&crate::support::catalogue::SampleSeries) -> bool); 5] = [
+        (&["--patient", "TEST-0003"], |series| series.patient_id == "TEST-0003"),
+        (&["--collection", COLLECTION, "--modality", "mr"], |series| series.modality == "MR"),
+        (&["--study", "1.2.826.2.1"], |series| series.study == "1.2.826.2.1"),
+        (&["--series", "1.2.826.2.1.2", "--series", "1.2.826.103.1.1"], |series| {
+            series.series == "1.2.826.2.1.2" || series.series == "1.2.826.103.1.1"
+        }),
+        (&["--collection", "ct colonography", "--patient", "a/b"], |series| series.patient_id == "a/b"),
+    ];
+
+    for (flags, wanted) in cases {
+        let lab = Lab::new(&fake.base_url("nbia-v4"));
+        lab.run(&[&["mirror"], flags].concat()).assert_code(0);
+
+        let series = catalogue.series.iter().filter(|series| wanted(series)).cloned().collect();
+        assert!(tree(&lab.root()) == Catalogue { series }.expected_tree(true), "{flags:?}");
+    }
+}
+
+#[test]
+fn identifiers_that_differ_only_in_case_get_paths_that_differ_in_more() {
+    use crate::support::catalogue::SampleSeries;
+    let series = ["AbC", "aBc"].map(|name| {
+        let study = if name == "AbC" { "1.2.826.1" } else { "1.2.826.2" };
+        SampleSeries::new((name, name), study, &format!("{study}.1"), 1, 100)
+    });
+    let (_source, fake) = served(&Catalogue { series: series.to_vec() });
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    lab.run(&["mirror", "--collection", COLLECTION, "--parallel", "1"]).assert_code(0);
+
+    let patients: std::collections::BTreeSet<_> =
+        tree(&lab.root()).keys().map(|path| path.split('/').nth(1).unwrap().to_owned()).collect();
+    let first = patients.contains("AbC") && patients.contains("%61%42%63");
+    let second = patients.contains("aBc") && patients.contains("%41%62%43");
+    assert!(first || second, "{patients:?}");
+    assert_sound(&lab.root());
+}
+
+#[test]
+fn a_listing_that_is_short_is_found_out_by_its_counts() {
+    let catalogue = Catalogue::large();
+    let (_source, fake) = served(&catalogue);
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    let one_row = br#"[{"SeriesInstanceUID":"1.2.826.1.1.1","StudyInstanceUID":"1.2.826.1.1","Collection":"CT COLONOGRAPHY","PatientID":"TEST-0001","ImageCount":1}]"#;
+    let short = Fault::Answer(200, vec![("content-type", "application/json")], one_row.to_vec());
+    fake.script("getSeries", "Collection", Some(1), short);
+
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    assert_sound(&lab.root());
+}
+
+#[test]
+fn a_listing_that_is_refused_cut_or_empty_is_asked_for_in_parts() {
+    let catalogue = Catalogue::large();
+    let (_source, fake) = served(&catalogue);
+    let cut = Fault::CutAfter(700);
+    let empty = Fault::Answer(200, Vec::new(), Vec::new());
+    let page = Fault::Answer(200, vec![("content-type", "text/html")], b"<html>maintenance</html>".to_vec());
+    let broken = Fault::Answer(
+        500,
+        vec![("content-type", "text/plain")],
+        b"Server was not able to process your request".to_vec(),
+    );
+    let cases = [
+        ("getSeries", "Collection=CT+COLONOGRAPHY&", None),
+        ("getSeries", "", Some(cut.clone())),
+        ("getSeries", "", Some(empty.clone())),
+        ("getSeries", "", Some(page.clone())),
+        ("getSeries", "", Some(broken.clone())),
+        ("getPatientStudy", "", Some(cut)),
+        ("getPatientStudy", "", Some(empty.clone())),
+        ("getPatient", "", Some(empty.clone())),
+        ("getPatient", "", Some(broken)),
+        ("getCollectionValues", "", Some(empty)),
+        ("getCollectionValues", "", Some(page)),
+    ];
+
+    for (endpoint, about, fault) in cases {
+        fake.heal();
+        let Some(fault) = fault else { continue };
+        fake.script(endpoint, about, Some(2), fault);
+        let lab = Lab::new(&fake.base_url("nbia-v4"));
+        lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+        assert!(tree(&lab.root()) == catalogue.expected_tree(true), "{endpoint}");
+        assert_sound(&lab.root());
+    }
+}
+
+#[test]
+fn a_service_that_contradicts_itself_is_shown_by_status() {
+    let catalogue = Catalogue::small(2, 1, 500);
+    let (_source, fake) = served(&catalogue);
+    let study = br#"[{"StudyInstanceUID":"1.2.826.1.1","PatientID":"TEST-0001","Collection":"CT COLONOGRAPHY","SeriesCount":3}]"#;
+    let answer = Fault::Answer(200, vec![("content-type", "application/json")], study.to_vec());
+    fake.script("getPatientStudy", "", None, answer);
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+    let status = lab.run(&["--json", "status"]).assert_code(0).json();
+    let remark = status[0]["remarks"][0].to_string();
+    assert!(remark.contains("SeriesCount is 3, getSeries lists 2"), "{remark}");
+}

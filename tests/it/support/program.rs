@@ -1,0 +1,156 @@
+//! The program itself, run as a user would run it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Pauses of milliseconds, no guard of the disk, short silence.
+const QUICK: &str = r#"
+[http]
+first_byte_timeout = "2s"
+idle_timeout = "1s"
+[limits]
+query_rate = "0"
+image_rate = "0"
+[retry]
+attempts = 3
+base = "1ms"
+cap = "5ms"
+give_up = "1s"
+[jobs]
+attempts = 3
+base = "1ms"
+cap = "5ms"
+grace = "1s"
+[disk]
+min_free = "0"
+min_free_inodes = 0
+"#;
+
+/// A root and a configuration of its own for one test.
+pub(crate) struct Lab {
+    directory: TempDir,
+    base_url: String,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Lab {
+    pub(crate) fn new(base_url: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let lab = Self { directory, base_url: base_url.to_owned() };
+        lab.configure("");
+        lab
+    }
+
+    /// Where the mirror lies.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.directory.path().join("mirror")
+    }
+
+    /// A place beside the mirror.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes the quick configuration with lines that replace or extend it.
+    #[expect(clippy::disallowed_methods, reason = "a test writes its own configuration")]
+    pub(crate) fn configure(&self, more: &str) {
+        let mut table: toml::Table = QUICK.parse().unwrap();
+        for (section, values) in more.parse::<toml::Table>().unwrap() {
+            match (table.get_mut(&section), values) {
+                (Some(toml::Value::Table(known)), toml::Value::Table(values)) => known.extend(values),
+                (_, values) => drop(table.insert(section, values)),
+            }
+        }
+        std::fs::write(self.beside("config.toml"), table.to_string()).unwrap();
+    }
+
+    /// The program with this lab's flags, ready to run.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command.arg("--config").arg(self.beside("config.toml")).arg("--root").arg(self.root());
+        command.args(["--base-url", &self.base_url]).args(arguments);
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+}
+
+/// The program without any of the environment that would configure it.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tcia-mirror"));
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TCIA_MIRROR_"))
+    {
+        command.env_remove(name);
+    }
+    command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
+    command
+}
+
+impl From<Output> for Ended {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ended {
+    /// Every line of standard output as JSON.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        let read = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        self.stdout.lines().map(read).collect()
+    }
+
+    /// The summary in its last line.
+    pub(crate) fn summary(&self) -> Value {
+        self.json().last().unwrap_or_else(|| panic!("nothing was printed: {self:?}"))["summary"].clone()
+    }
+
+    /// Fails unless it ended with this code.
+    pub(crate) fn assert_code(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Every file below a directory, its own state aside: path and bytes.
+pub(crate) fn tree(root: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut tree = std::collections::BTreeMap::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            if name == ".tcia-mirror" {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                tree.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    tree
+}
