@@ -93,18 +93,29 @@ pub(super) fn of_failure(error: &anyhow::Error) -> ExitCode {
 fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if is_locked(cause) {
-            return Some("wait until the other command has ended, or look at it with `tcia-mirror status`".to_owned());
+            return Some(
+                "wait until the other command has ended, or look at it with `tcia-mirror status`".to_owned(),
+            );
         }
         if let Some(RootError::NoMirror { .. }) = cause.downcast_ref() {
-            return Some("name the root with --root, or begin one with `tcia-mirror mirror --collection NAME`".to_owned());
-        }
-        if matches!(cause.downcast_ref(), Some(db::Error::Damaged { .. } | db::Error::Open { .. })) {
             return Some(
-                "the tree was not touched; restore state.sqlite from a backup, or move it away and mirror again".to_owned(),
+                "name the root with --root, or begin one with `tcia-mirror mirror --collection NAME`"
+                    .to_owned(),
             );
+        }
+        if is_damaged(cause.downcast_ref()) {
+            return Some(DAMAGED.to_owned());
         }
         of_cycle(cause.downcast_ref()?)
     })
+}
+
+/// What can be done about a damaged record.
+const DAMAGED: &str =
+    "the tree was not touched; restore state.sqlite from a backup, or move it away and mirror again";
+
+fn is_damaged(error: Option<&db::Error>) -> bool {
+    matches!(error, Some(db::Error::Damaged { .. } | db::Error::Open { .. }))
 }
 
 fn of_cycle(error: &sync::Error) -> Option<String> {
@@ -115,6 +126,7 @@ fn of_cycle(error: &sync::Error) -> Option<String> {
         sync::Error::Disk(_) | sync::Error::Staging(_) | sync::Error::Commit(_) => {
             "see to the disk of the root, then run the same command again: it goes on where it stopped"
         }
+        sync::Error::Record(error) if is_damaged(Some(error)) => DAMAGED,
         sync::Error::GaveUp { .. } => "jobs are kept; run the same command again when the service answers",
         sync::Error::Remote(nbia::Error::Redirected { .. }) => {
             "name the address that it leads to with --base-url"

@@ -171,7 +171,15 @@ impl Fetch {
         attempts: u32,
         repairable: bool,
     ) -> Result<(Staging, Expected), Error> {
-        let unpacked = self.unpack(staging, &expected).await?;
+        let image = match self.client.image(&series.series_instance_uid).await {
+            Ok(image) => image,
+            // whole ZIPs have failed before; the instances may still come one by one
+            Err(error) if repairable && attempts > 0 && error.is_worth_another_request() => {
+                return self.by_instances(staging, expected).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let unpacked = self.unpack(image, staging, &expected).await?;
         let mut staging = unpacked.staging;
         expected.md5_list = unpacked.md5_list;
         let shortfall = match unpacked.ended {

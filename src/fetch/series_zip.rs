@@ -12,7 +12,7 @@ use super::unpack::{Entry, Limits, ZipStream};
 use super::{Fetch, LISTED_SIZE_MARGIN};
 use crate::dicom::{Instance, SopInstanceUid};
 use crate::mirror::{Expected, Md5List, Staging};
-use crate::nbia::BodyReader;
+use crate::nbia::{BodyReader, Image};
 
 /// Longest licence text.
 const LONGEST_LICENSE: u64 = 1 << 20;
@@ -51,9 +51,13 @@ struct Unpacking {
 }
 
 impl Fetch {
-    /// Asks for the ZIP and unpacks it, on a thread that may block, while it arrives.
-    pub(super) async fn unpack(&self, staging: Staging, expected: &Expected) -> Result<Unpacked, Error> {
-        let image = self.client.image(staging.series_instance_uid()).await?;
+    /// Unpacks a ZIP, on a thread that may block, while it arrives.
+    pub(super) async fn unpack(
+        &self,
+        image: Image,
+        staging: Staging,
+        expected: &Expected,
+    ) -> Result<Unpacked, Error> {
         let limits = self.limits(expected);
         let reader = image.body.into_reader(Handle::current());
         let mut unpacking = Unpacking {

@@ -13,6 +13,7 @@ use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 
 /// Name of the licence text beside the instances.
 pub const LICENSE: &str = "LICENSE";
+const INCOMING_LICENSE: &str = "incoming-license";
 /// Piece in which files are read back.
 const READ_PIECE: usize = 256 << 10;
 
@@ -116,14 +117,18 @@ impl Staging {
         let directory = root.staging.make(series.as_str()).map_err(fault)?;
         let mut recorded: BTreeMap<_, _> =
             recorded.into_iter().map(|i| (file_name(&i.sop_instance_uid), i)).collect();
-        let mut instances = BTreeMap::new();
+        let (mut instances, mut license) = (BTreeMap::new(), None);
         for name in directory.names().map_err(fault)? {
+            if name == LICENSE {
+                license = Some(read_license(&directory).map_err(fault)?);
+                continue;
+            }
             match recorded.remove(&name).filter(|instance| is_as_recorded(&directory, instance)) {
                 Some(instance) => drop(instances.insert(instance.sop_instance_uid.clone(), instance)),
                 None => directory.remove_tree(&name).map_err(fault)?,
             }
         }
-        Ok(Self { series_instance_uid: series.clone(), directory, instances, license: None, incoming: 0 })
+        Ok(Self { series_instance_uid: series.clone(), directory, instances, license, incoming: 0 })
     }
 
     /// The series that is staged.
@@ -188,10 +193,16 @@ impl Staging {
     }
 
     /// Keeps the licence text beside the instances; the last one that came counts.
+    ///
+    /// Under its final name it is whole, also after a power cut: a later attempt that fetches single instances finds it.
     pub fn keep_license(&mut self, text: &[u8]) -> Result<(), StagingError> {
         let write = || -> io::Result<()> {
+            self.directory.remove(INCOMING_LICENSE)?;
+            let mut file = self.directory.create(INCOMING_LICENSE)?;
+            file.write_all(text)?;
+            file.sync_data()?;
             self.directory.remove(LICENSE)?;
-            self.directory.create(LICENSE)?.write_all(text)
+            self.directory.rename(INCOMING_LICENSE, &self.directory, LICENSE)
         };
         write().map_err(|source| self.fault(source))?;
         self.license = Some(Sha256::digest(text).into());
@@ -205,6 +216,12 @@ impl Staging {
     fn fault(&self, source: io::Error) -> StagingError {
         StagingError::Write { series: self.series_instance_uid.clone(), source }
     }
+}
+
+fn read_license(directory: &Directory) -> io::Result<[u8; 32]> {
+    let mut text = Vec::new();
+    directory.read(LICENSE)?.read_to_end(&mut text)?;
+    Ok(Sha256::digest(&text).into())
 }
 
 /// Whether a file still has the digests of the record; one that cannot be read has not.

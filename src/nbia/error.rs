@@ -61,8 +61,8 @@ impl Error {
         }
     }
 
-    /// Whether sending the request again at once, after a pause, is worth it.
-    pub(super) fn is_worth_another_request(&self) -> bool {
+    /// Whether no answer began that could be used, so that the request is sent again after a pause.
+    pub fn is_worth_another_request(&self) -> bool {
         match self {
             Self::Status { status, .. } => is_passing(*status),
             Self::NoAnswer { .. } | Self::NoFirstByte { .. } => true,

@@ -177,17 +177,23 @@ fn a_signal_drains_and_nothing_is_lost() {
 
 #[test]
 fn a_service_that_never_answers_ends_in_1_and_jobs_are_kept() {
-    let (_source, fake, lab) = lab(&Catalogue::small(2, 1, 500));
+    let catalogue = Catalogue::small(2, 1, 500);
+    let (_source, fake, lab) = lab(&catalogue);
     fake.script("getImage", "", None, Fault::Answer(503, Vec::new(), Vec::new()));
-    fake.script("getCollectionValues", "", Some(0), Fault::Stall);
-    lab.run(&["plan", "--collection", COLLECTION]).assert_code(0);
-    let unreachable =
-        lab.run(&["--base-url", "http://127.0.0.1:9/nbia-api/services/v4", "mirror", "--all-collections"]);
+    lab.configure("[disk]\nmin_free = \"1000TB\"");
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+    lab.configure("");
+    fake.script("getCollectionValues", "", None, Fault::Answer(503, Vec::new(), Vec::new()));
 
-    let unreachable = unreachable.assert_code(1);
+    let ended = lab.run(&["resume"]).assert_code(1);
 
-    assert!(unreachable.stderr.contains("has not answered"), "{}", unreachable.stderr);
-    assert!(unreachable.stderr.contains("hint: jobs are kept"), "{}", unreachable.stderr);
+    assert!(ended.stderr.contains("has not answered"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: jobs are kept"), "{}", ended.stderr);
+    fake.heal();
+    lab.run(&["resume"]).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    let nobody = Lab::new("http://127.0.0.1:9/nbia-api/services/v4");
+    nobody.run(&["mirror", "--all-collections"]).assert_code(1);
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
         ),
         ("an HTML page with 200", answer(200, "text/html", "<html>login</html>"), "<html>login"),
         ("an empty body with 200", answer(200, "application/octet-stream", ""), "ZIP"),
-        ("an empty ZIP", rezip(|_| Vec::new()), "instance"),
+        ("an empty ZIP", rezip(|_| Vec::new()), "MD5"),
         (
             "only a licence",
             rezip(|entries| entries.into_iter().filter(|(name, _)| name == "LICENSE").collect()),
@@ -61,7 +61,7 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
                 entries.truncate(3);
                 entries
             }),
-            "instances",
+            "MD5",
         ),
         (
             "short by one, with the list of MD5s of all",
@@ -100,23 +100,6 @@ fn faults() -> Vec<(&'static str, Fault, &'static str)> {
                 entries
             }),
             "differ",
-        ),
-        (
-            "an instance of another series",
-            rezip(|mut entries| {
-                let stranger = dicom_file::file("1.2.826.1.1", "1.2.826.1.1.99", "1.2.826.1.1.99.1", 100, 1);
-                entries.push(("stranger.dcm".to_owned(), stranger));
-                entries
-            }),
-            "1.2.826.1.1.99",
-        ),
-        (
-            "a page where an instance should be",
-            rezip(|mut entries| {
-                entries.push(("oops.dcm".to_owned(), b"<html>error</html>".to_vec()));
-                entries
-            }),
-            "DICOM",
         ),
     ]
 }
@@ -188,6 +171,31 @@ fn a_server_that_cuts_every_zip_still_ends_in_whole_series_where_there_are_singl
 }
 
 #[test]
+fn what_does_not_belong_to_a_series_is_left_out_of_it() {
+    let catalogue = catalogue();
+    let source = tempfile::tempdir().unwrap();
+    catalogue.build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let stranger = dicom_file::file("1.2.826.1.1", "1.2.826.1.1.99", "1.2.826.1.1.99.1", 100, 1);
+    let page = b"<html>error</html>".to_vec();
+
+    for (name, extra) in [("stranger.dcm", stranger), ("oops.dcm", page)] {
+        fake.heal();
+        let add = move |mut entries: Entries| {
+            entries.insert(1, (name.to_owned(), extra.clone()));
+            entries
+        };
+        fake.script("getImage", BROKEN, None, rezip(add));
+        let lab = Lab::new(&fake.base_url("nbia-v4"));
+        let ended = lab.run(&["mirror", "--collection", COLLECTION, "--fetch", "series"]).assert_code(0);
+
+        assert!(ended.stderr.contains(name), "{}", ended.stderr);
+        assert!(tree(&lab.root()) == catalogue.expected_tree(true), "{name}");
+        assert_sound(&lab.root());
+    }
+}
+
+#[test]
 fn names_in_a_zip_never_become_paths() {
     let catalogue = Catalogue::small(1, 3, 1000);
     let source = tempfile::tempdir().unwrap();
@@ -216,15 +224,13 @@ fn a_service_that_is_down_for_a_while_costs_no_series_a_try() {
     let fake = FakeTcia::start(source.path());
     let lab = Lab::new(&fake.base_url("nbia-v4"));
     lab.configure("[jobs]\nattempts = 1\n[retry]\ngive_up = \"30s\"\n[limits]\nparallel = 1");
-    fake.script("getImage", "", Some(9), answer(503, "text/html", "<html>down</html>"));
-    fake.script("getCollectionValues", "format=none-of-these", None, Fault::Stall);
-    let planned = lab.run(&["plan", "--collection", COLLECTION]).assert_code(0);
-    assert!(planned.stdout.contains("fetch 2"));
+    // the image and every probe are refused until the service is up again
+    fake.script("getImage", "", Some(3), answer(503, "text/html", "<html>down</html>"));
     fake.script("getCollectionValues", "", Some(4), answer(503, "text/html", "<html>down</html>"));
 
     let ended = lab.run(&["--json", "mirror", "--series", BROKEN]);
 
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.summary()["parked"], 0);
+    assert_eq!(ended.summary()["placed"], 1);
     assert_sound(&lab.root());
 }

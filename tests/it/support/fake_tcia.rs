@@ -185,7 +185,12 @@ async fn spoil(response: Response, fault: Fault, stop: CancellationToken) -> Res
     let body = match fault {
         Fault::CutAfter(length) => {
             let piece = whole.slice(..length.min(whole.len()));
-            Body::from_stream(stream::iter([Ok(piece), Err(std::io::Error::other("cut by script"))]))
+            // what stands before the cut goes out when the stream has to wait
+            let cut = async {
+                tokio::task::yield_now().await;
+                Err(std::io::Error::other("cut by script"))
+            };
+            Body::from_stream(stream::StreamExt::chain(stream::iter([Ok(piece)]), stream::once(cut)))
         }
         Fault::StallAfter(length) => {
             let piece = whole.slice(..length.min(whole.len()));
