@@ -121,7 +121,7 @@ pub(super) enum Command {
 impl Command {
     /// Whether it draws bars on a terminal.
     pub(super) fn shows_progress(&self) -> bool {
-        matches!(self, Self::Mirror(_) | Self::Resume(_) | Self::Sync(_) | Self::Retry(_) | Self::Verify(_))
+        !matches!(self, Self::Status | Self::Serve(_) | Self::Completions(_))
     }
 }
 

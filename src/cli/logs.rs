@@ -1,10 +1,13 @@
 //! Logs on standard error, beside the bars of a terminal.
 
+use std::fmt::Debug;
 use std::io;
 
 use indicatif::MultiProgress;
+use tracing::field::Field;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -28,15 +31,19 @@ pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Opt
     let registry = tracing_subscriber::registry().with(filter);
     match global.log_format {
         LogFormat::Text => {
-            let writer = AroundBars(bars.clone());
-            registry
-                .with(fmt::layer().with_writer(writer).with_target(false).with_ansi(print::is_watched()))
-                .try_init()?;
+            let layer = fmt::layer().with_writer(AroundBars(bars.clone())).with_target(false);
+            let layer = layer.with_ansi(print::is_watched()).fmt_fields(debug_fn(only_the_message));
+            registry.with(layer).try_init()?;
         }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init()?,
         LogFormat::Journald => registry.with(tracing_journald::layer()?).try_init()?,
     }
     Ok(bars)
+}
+
+/// The message reads alone; fields are for those who filter, in the other formats.
+fn only_the_message(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
 }
 
 /// Lifts the bars for the length of a line.

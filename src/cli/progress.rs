@@ -123,7 +123,13 @@ impl Bars {
         for series in running.into_iter().take(MOST_LINES) {
             let bar = self.series.entry(series.series_instance_uid).or_insert_with_key(|uid| {
                 let bar = self.all.add(ProgressBar::new(series.listed));
-                bar.set_style(style("  {bar:20} {decimal_bytes:>9}  {msg}"));
+                // a generation that does not list sizes gives a bar nothing to fill
+                let template = if series.listed > 0 {
+                    "  {bar:20} {decimal_bytes:>9}  {msg}"
+                } else {
+                    "  {decimal_bytes:>9}  {msg}"
+                };
+                bar.set_style(style(template));
                 let tail: String = uid.chars().skip(uid.chars().count().saturating_sub(12)).collect();
                 bar.set_message(format!("{}  …{tail}", print::plain(&series.label)));
                 bar
