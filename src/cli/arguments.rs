@@ -59,7 +59,7 @@ pub(super) struct Global {
     /// Only errors on standard error
     #[arg(short, long, global = true, env = "TCIA_MIRROR_QUIET", action = ArgAction::SetTrue)]
     pub(super) quiet: bool,
-    /// More on standard error; twice for every request
+    /// More on standard error: every request; twice: everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(super) verbose: u8,
     /// How logs are written
