@@ -1,5 +1,7 @@
 //! What a process that died has left: running jobs, begun commits, staged files.
 
+use std::sync::Arc;
+
 use crate::dicom::SeriesInstanceUid;
 use crate::mirror::{Recorded, SeriesPath, check_series};
 use tracing::{info, warn};
@@ -24,7 +26,6 @@ impl Cycle {
     /// A commit had begun. What the tree shows decides: either all of it happened, or it happens again.
     async fn replay(&self, intent: CommitIntent) -> Result<(), Error> {
         let instances = self.db.staged_instances(intent.series_id).await?;
-        let recorded = Recorded { instances: &instances, license: intent.license_sha256 };
         let Some(path) = SeriesPath::recorded(&intent.path) else {
             warn!(
                 "the record holds `{}` for series {}, which is no path",
@@ -32,9 +33,13 @@ impl Cycle {
             );
             return Ok(self.db.drop_intent(intent.series_id).await?);
         };
-        let mut agrees = !instances.is_empty();
-        check_series(&self.root, &path, &recorded, &mut |_| agrees = false);
-        if !agrees {
+        let (root, at, license) = (Arc::clone(&self.root), path.clone(), intent.license_sha256);
+        let agrees = tokio::task::spawn_blocking(move || {
+            let mut agrees = !instances.is_empty();
+            check_series(&root, &at, &Recorded { instances: &instances, license }, &mut |_| agrees = false);
+            agrees
+        });
+        if !agrees.await.map_err(Error::Task)? {
             return Ok(self.db.drop_intent(intent.series_id).await?);
         }
         self.root.sync_placed(&path).map_err(Error::Disk)?;

@@ -1,5 +1,7 @@
 //! The whole program against a server that we can break.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod commands;
 mod docs;
 mod faults;

@@ -189,3 +189,59 @@ fn a_service_that_contradicts_itself_is_shown_by_status() {
     let remark = status[0]["remarks"][0].to_string();
     assert!(remark.contains("SeriesCount is 3, getSeries lists 2"), "{remark}");
 }
+
+#[test]
+fn a_revised_series_replaces_the_old_version_which_is_kept_aside() {
+    use crate::support::catalogue::SampleSeries;
+    let day_0 = Catalogue::small(2, 2, 1000);
+    let mut day_1 = day_0.clone();
+    day_1.series[1] = SampleSeries::new(("TEST-0001", "TEST-0001"), "1.2.826.1.1", "1.2.826.1.1.2", 3, 900);
+    for dialect in DIALECTS {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        day_0.build(first.path());
+        day_1.build(second.path());
+        let fake = FakeTcia::start(first.path());
+        let lab = Lab::new(&fake.base_url(dialect));
+        lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+        let fake = fake.restart(second.path());
+        let plan = lab.run(&["--json", "plan", "--collection", COLLECTION]).assert_code(0).json();
+        lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+        assert!(plan.iter().any(|line| line["reason"] == "changed: 2 instances, now 3"), "{plan:?}");
+        assert_eq!(fake.requests_of("getImage").len(), 1);
+        assert!(tree(&lab.root()) == day_1.expected_tree(dialect == "nbia-v4"));
+        assert_sound(&lab.root());
+        let replaced = tree(&lab.root().join(".tcia-mirror/replaced"));
+        let old: Vec<_> =
+            replaced.into_iter().filter(|(path, _)| path.ends_with(".dcm")).map(|(_, bytes)| bytes).collect();
+        assert_eq!(old, day_0.series[1].files.values().cloned().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_change_of_licence_or_description_fetches_nothing() {
+    let catalogue = Catalogue::small(1, 1, 500);
+    let (_source, fake) = served(&catalogue);
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    let size = catalogue.series[0].bytes();
+    let row = format!(
+        r#"[{{"SeriesInstanceUID":"1.2.826.1.1.1","StudyInstanceUID":"1.2.826.1.1","Collection":"CT COLONOGRAPHY",
+        "PatientID":"TEST-0001","ImageCount":1,"FileSize":{size},"LicenseName":"CC BY 4.0","DateReleased":"05-06-2024"}}]"#
+    );
+    fake.script(
+        "getSeries",
+        "",
+        None,
+        Fault::Answer(200, vec![("content-type", "application/json")], row.into_bytes()),
+    );
+    let before = fake.requests_of("getImage").len();
+
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+    assert_eq!(fake.requests_of("getImage").len(), before);
+    let record = rusqlite::Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
+    let licence: String = record.query_row("SELECT license_name FROM series", [], |row| row.get(0)).unwrap();
+    assert_eq!(licence, "CC BY 4.0");
+}
