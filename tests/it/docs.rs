@@ -23,7 +23,7 @@ fn the_list_of_migrations_is_the_folder() {
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.ends_with(".sql"))
+        .filter(|name| name != "README.md")
         .collect();
     files.sort();
 

@@ -2,12 +2,15 @@
 
 use serde_json::Value;
 
-use crate::support::catalogue::{COLLECTION, Catalogue};
+use crate::support::catalogue::{COLLECTION, Catalogue, SampleSeries};
 use crate::support::fake_tcia::{FakeTcia, Fault};
-use crate::support::program::{Lab, tree};
+use crate::support::program::{Lab, is_instance, tree};
 use crate::support::sound::assert_sound;
 
 const DIALECTS: [&str; 2] = ["nbia-v4", "bindaas-v3"];
+
+/// Whether a selection should bring a series.
+type Wanted = fn(&SampleSeries) -> bool;
 
 fn served(catalogue: &Catalogue) -> (tempfile::TempDir, FakeTcia) {
     let directory = tempfile::tempdir().unwrap();
@@ -82,7 +85,7 @@ fn instances_can_be_fetched_one_by_one_in_every_dialect() {
 fn selections_narrow_what_is_fetched() {
     let catalogue = Catalogue::large();
     let (_source, fake) = served(&catalogue);
-    let cases: [(&[&str], fn(&crate::support::catalogue::SampleSeries) -> bool); 5] = [
+    let cases: [(&[&str], Wanted); 5] = [
         (&["--patient", "TEST-0003"], |series| series.patient_id == "TEST-0003"),
         (&["--collection", COLLECTION, "--modality", "mr"], |series| series.modality == "MR"),
         (&["--study", "1.2.826.2.1"], |series| series.study == "1.2.826.2.1"),
@@ -103,7 +106,6 @@ fn selections_narrow_what_is_fetched() {
 
 #[test]
 fn identifiers_that_differ_only_in_case_get_paths_that_differ_in_more() {
-    use crate::support::catalogue::SampleSeries;
     let series = ["AbC", "aBc"].map(|name| {
         let study = if name == "AbC" { "1.2.826.1" } else { "1.2.826.2" };
         SampleSeries::new((name, name), study, &format!("{study}.1"), 1, 100)
@@ -192,7 +194,6 @@ fn a_service_that_contradicts_itself_is_shown_by_status() {
 
 #[test]
 fn a_revised_series_replaces_the_old_version_which_is_kept_aside() {
-    use crate::support::catalogue::SampleSeries;
     let day_0 = Catalogue::small(2, 2, 1000);
     let mut day_1 = day_0.clone();
     day_1.series[1] = SampleSeries::new(("TEST-0001", "TEST-0001"), "1.2.826.1.1", "1.2.826.1.1.2", 3, 900);
@@ -214,7 +215,7 @@ fn a_revised_series_replaces_the_old_version_which_is_kept_aside() {
         assert_sound(&lab.root());
         let replaced = tree(&lab.root().join(".tcia-mirror/replaced"));
         let old: Vec<_> =
-            replaced.into_iter().filter(|(path, _)| path.ends_with(".dcm")).map(|(_, bytes)| bytes).collect();
+            replaced.into_iter().filter(|(path, _)| is_instance(path)).map(|(_, bytes)| bytes).collect();
         assert_eq!(old, day_0.series[1].files.values().cloned().collect::<Vec<_>>());
     }
 }

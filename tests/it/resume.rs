@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
 use crate::support::fake_tcia::{FakeTcia, Fault};
-use crate::support::program::{Lab, tree};
+use crate::support::program::{Lab, is_instance, tree};
 use crate::support::sound::assert_sound;
 
 /// Waits for something that another process does; the limit only ends a test that would hang.
@@ -47,9 +47,7 @@ fn a_kill_in_mid_download_loses_nothing_that_was_placed_or_staged() {
 
     assert_sound(&lab.root());
     let instances = |tree: std::collections::BTreeMap<String, Vec<u8>>| {
-        tree.into_iter()
-            .filter(|(path, _)| path.ends_with(".dcm"))
-            .collect::<std::collections::BTreeMap<_, _>>()
+        tree.into_iter().filter(|(path, _)| is_instance(path)).collect::<std::collections::BTreeMap<_, _>>()
     };
     assert!(instances(tree(&lab.root())) == catalogue.expected_tree(false));
     assert!(
@@ -91,7 +89,11 @@ fn a_walk_that_was_killed_goes_on_where_it_stopped() {
 
     assert!(tree(&lab.root()) == catalogue.expected_tree(true));
     let asked_again = fake.requests_of("getPatientStudy").len() - before - 1;
-    assert_eq!(asked_again as i64, 18 - done, "only patients that were not listed are asked for");
+    assert_eq!(
+        i64::try_from(asked_again).unwrap(),
+        18 - done,
+        "only patients that were not listed are asked for"
+    );
 }
 
 fn parts_done(lab: &Lab) -> i64 {

@@ -52,8 +52,13 @@ impl SampleSeries {
     ) -> Self {
         let file = |number: u64| {
             let instance = format!("{series}.{number}");
-            let bytes =
-                dicom_file::file(study, series, &instance, bytes + number as usize, number + instances);
+            let bytes = dicom_file::file(
+                study,
+                series,
+                &instance,
+                bytes + usize::try_from(number).unwrap(),
+                number + instances,
+            );
             (instance, bytes)
         };
         Self {
@@ -61,7 +66,7 @@ impl SampleSeries {
             component: patient.1.to_owned(),
             study: study.to_owned(),
             series: series.to_owned(),
-            modality: if instances % 2 == 0 { "CT" } else { "MR" },
+            modality: if instances.is_multiple_of(2) { "CT" } else { "MR" },
             released: "2020-01-02",
             files: (1..=instances).map(file).collect(),
         }

@@ -134,6 +134,11 @@ impl Ended {
     }
 }
 
+/// Whether a file, or an entry of a ZIP, is named as an instance is.
+pub(crate) fn is_instance(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "dcm")
+}
+
 /// Every file below a directory, its own state aside: path and bytes.
 pub(crate) fn tree(root: &Path) -> std::collections::BTreeMap<String, Vec<u8>> {
     let mut tree = std::collections::BTreeMap::new();
