@@ -4,7 +4,7 @@ use indicatif::MultiProgress;
 
 use super::arguments::{Global, Resume};
 use super::exit::Exit;
-use super::session::{Session, configure};
+use super::session::{configure, fetch};
 use super::status;
 
 pub(super) async fn run(
@@ -16,8 +16,5 @@ pub(super) async fn run(
         return status::run(global);
     }
     let config = configure(global, &command.download)?;
-    let mut session = Session::open(&config, global.json, bars).await?;
-    let cycle = session.cycle.clone();
-    let outcome = session.watch(cycle.resume()).await?;
-    session.conclude(outcome)
+    fetch(&config, global.json, bars, async |cycle| cycle.resume().await).await
 }

@@ -4,7 +4,7 @@ use indicatif::MultiProgress;
 
 use super::arguments::{Fetching, Global};
 use super::exit::Exit;
-use super::session::{Session, configure, optional_selections};
+use super::session::{configure, fetch, optional_selections};
 use super::status;
 
 pub(super) async fn run(
@@ -17,8 +17,5 @@ pub(super) async fn run(
     }
     let config = configure(global, &command.download)?;
     let selections = optional_selections(&command.selection)?;
-    let mut session = Session::open(&config, global.json, bars).await?;
-    let cycle = session.cycle.clone();
-    let outcome = session.watch(cycle.retry(&selections)).await?;
-    session.conclude(outcome)
+    fetch(&config, global.json, bars, async |cycle| cycle.retry(&selections).await).await
 }

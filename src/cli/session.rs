@@ -94,6 +94,19 @@ pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<
     Ok(if selection == Selection::default() { Vec::new() } else { vec![selection] })
 }
 
+/// Runs a command that fetches, from the lock on the root to the exit code.
+pub(super) async fn fetch(
+    config: &Config,
+    json: bool,
+    bars: Option<MultiProgress>,
+    work: impl AsyncFnOnce(&Arc<Cycle>) -> Result<Report, sync::Error>,
+) -> anyhow::Result<Exit> {
+    let mut session = Session::open(config, json, bars).await?;
+    let cycle = Arc::clone(&session.cycle);
+    let outcome = session.watch(work(&cycle)).await?;
+    session.conclude(outcome)
+}
+
 impl Session {
     /// Takes the root and makes everything ready; nothing is asked of the service yet.
     pub(super) async fn open(

@@ -5,7 +5,7 @@ use indicatif::MultiProgress;
 use super::arguments::{Fetching, Global, Planning};
 use super::exit::Exit;
 use super::plan;
-use super::session::{Session, configure, selections};
+use super::session::{configure, fetch, selections};
 
 pub(super) async fn run(
     global: &Global,
@@ -17,8 +17,5 @@ pub(super) async fn run(
     }
     let config = configure(global, &command.download)?;
     let selections = selections(&config, &command.selection)?;
-    let mut session = Session::open(&config, global.json, bars).await?;
-    let cycle = session.cycle.clone();
-    let outcome = session.watch(cycle.sync(&selections)).await?;
-    session.conclude(outcome)
+    fetch(&config, global.json, bars, async |cycle| cycle.sync(&selections).await).await
 }
