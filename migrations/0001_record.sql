@@ -172,6 +172,15 @@ CREATE TABLE staged_instance (
     PRIMARY KEY (series_id, sop_instance_uid)
 ) STRICT, WITHOUT ROWID;
 
+-- What is staged of a version that is no longer listed must not be mixed with the next one.
+CREATE TRIGGER series_revised AFTER UPDATE OF image_count, file_size, submission_timestamp ON series
+WHEN (old.image_count, old.file_size, old.submission_timestamp)
+    IS NOT (new.image_count, new.file_size, new.submission_timestamp)
+BEGIN
+    DELETE FROM staged_instance WHERE series_id = new.series_id
+        AND NOT EXISTS (SELECT 1 FROM commit_intent WHERE series_id = new.series_id);
+END;
+
 -- A commit that has begun: written before the first rename, gone with the placement; replayed at start.
 CREATE TABLE commit_intent (
     series_id      INTEGER PRIMARY KEY REFERENCES series,

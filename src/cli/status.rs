@@ -48,7 +48,9 @@ fn show(status: &Status) -> anyhow::Result<()> {
         print::data(&print::plain(&format!("{kind} {}: {}", remark.subject, remark.remark)))?;
     }
     for mark in &status.watermarks {
-        print::data(&format!("synced: {} to {}", print::plain(&mark.collection), mark.synced_to))?;
+        let part =
+            if mark.narrowed_by.is_empty() { String::new() } else { format!(" ({})", mark.narrowed_by) };
+        print::data(&print::plain(&format!("synced: {}{part} to {}", mark.collection, mark.synced_to)))?;
     }
     if let Some(run) = &status.last_cycle {
         let outcome = run.outcome.as_deref().unwrap_or("not finished");

@@ -14,6 +14,8 @@ use crate::dicom::{CollectionName, Patient, Series, SeriesInstanceUid, Study};
 pub struct ListedSeries {
     /// Its row in the record.
     pub series_id: i64,
+    /// The last walk that listed it.
+    pub walk_id: i64,
     /// As the service lists it.
     pub series: Series,
     /// As the mirror knows it, when it was ever asked for.
@@ -57,21 +59,28 @@ impl Db {
         .await
     }
 
-    /// The next series of a walk, in the order of the record; none is the end.
+    /// The next series that a walk has listed, in the order of the record; none is the end.
+    ///
+    /// Of a whole `collection` that includes what a narrower walk has listed again meanwhile. `after` is the last one's
+    /// walk and row.
     pub async fn listed_series(
         &self,
         walk_id: i64,
-        after: i64,
+        collection: Option<CollectionName>,
+        after: (i64, i64),
         most: u32,
     ) -> Result<Vec<ListedSeries>, Error> {
         self.call(move |connection| {
             let series = columns::as_json("series", columns::SERIES);
             let sql = format!(
-                "SELECT series.series_id, {series}, {LOCAL_COLUMNS} FROM series
+                "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series
                  LEFT JOIN series_job USING (series_id) LEFT JOIN placement USING (series_id)
-                 WHERE series.walk_id = ?1 AND series.series_id > ?2 ORDER BY series.series_id LIMIT ?3"
+                 WHERE (series.walk_id, series.series_id) > (?2, ?3) AND series.walk_id >= ?1
+                     AND (series.walk_id = ?1 OR series.collection = ?4)
+                 ORDER BY series.walk_id, series.series_id LIMIT ?5"
             );
-            read_all(connection, &sql, params![walk_id, after, most], listed)
+            let collection = collection.as_ref().map(CollectionName::as_str);
+            read_all(connection, &sql, params![walk_id, after.0, after.1, collection, most], listed)
         })
         .await
     }
@@ -86,9 +95,9 @@ impl Db {
         self.call(move |connection| {
             let series = columns::as_json("series", columns::SERIES);
             let sql = format!(
-                "SELECT series.series_id, {series}, {LOCAL_COLUMNS} FROM series
+                "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series
                  JOIN series_job USING (series_id) JOIN placement USING (series_id)
-                 WHERE series.collection = ?1 AND series.walk_id <> ?2 ORDER BY series.series_id"
+                 WHERE series.collection = ?1 AND series.walk_id < ?2 ORDER BY series.series_id"
             );
             read_all(connection, &sql, params![collection, walk_id], listed)
         })
@@ -101,7 +110,7 @@ impl Db {
         self.call(move |connection| {
             let json = columns::as_json("series", columns::SERIES);
             let sql = format!(
-                "SELECT series.series_id, {json}, {LOCAL_COLUMNS} FROM series
+                "SELECT series.series_id, series.walk_id, {json}, {LOCAL_COLUMNS} FROM series
                  LEFT JOIN series_job USING (series_id) LEFT JOIN placement USING (series_id)
                  WHERE series.series_instance_uid = ?1"
             );
@@ -160,10 +169,12 @@ pub(super) fn read_all<T>(
     Ok(all)
 }
 
-fn listed(row: &Row<'_>) -> Result<ListedSeries, Error> {
+/// A row of series_id, walk_id, the series as JSON, and [`LOCAL_COLUMNS`].
+pub(super) fn listed(row: &Row<'_>) -> Result<ListedSeries, Error> {
     Ok(ListedSeries {
         series_id: row.get(0)?,
-        series: read_json(&row.get::<_, String>(1)?)?,
-        local: Local::read(row, 2)?,
+        walk_id: row.get(1)?,
+        series: read_json(&row.get::<_, String>(2)?)?,
+        local: Local::read(row, 3)?,
     })
 }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::catalogue::{read_all, read_json};
-use super::placement::{LOCAL_COLUMNS, Local, as_size};
+use super::catalogue::{listed, read_all, read_json};
+use super::placement::{LOCAL_COLUMNS, as_size};
 use super::{Db, Error, ListedSeries, columns};
 use crate::dicom::Series;
 
@@ -60,8 +60,6 @@ pub struct SeriesJob {
     pub series: Series,
     /// Failed tries so far.
     pub attempts: u32,
-    /// When it was asked for, UTC seconds.
-    pub queued_at: i64,
 }
 
 /// What becomes of a job that failed.
@@ -113,19 +111,14 @@ impl Db {
                            (SELECT series_id FROM series_job
                             WHERE state = 'queued' AND run_id = ?1 AND not_before <= ?2
                             ORDER BY not_before, series_id LIMIT 1)
-                       RETURNING series_id, attempts, queued_at";
+                       RETURNING series_id, attempts";
             let claimed = connection
                 .prepare_cached(sql)?
-                .query_row(params![run_id, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .query_row(params![run_id, now], |row| Ok((row.get(0)?, row.get(1)?)))
                 .optional()?;
             claimed
-                .map(|(series_id, attempts, queued_at)| {
-                    Ok(SeriesJob {
-                        series_id,
-                        series: series_of(connection, series_id)?,
-                        attempts,
-                        queued_at,
-                    })
+                .map(|(series_id, attempts)| {
+                    Ok(SeriesJob { series_id, series: series_of(connection, series_id)?, attempts })
                 })
                 .transpose()
         })
@@ -211,17 +204,11 @@ impl Db {
         self.call(|connection| {
             let series = columns::as_json("series", columns::SERIES);
             let sql = format!(
-                "SELECT series.series_id, {series}, {LOCAL_COLUMNS} FROM series_job
+                "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series_job
                  JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
                  WHERE series_job.state = 'parked' ORDER BY series.series_id"
             );
-            read_all(connection, &sql, [], |row| {
-                Ok(ListedSeries {
-                    series_id: row.get(0)?,
-                    series: read_json(&row.get::<_, String>(1)?)?,
-                    local: Local::read(row, 2)?,
-                })
-            })
+            read_all(connection, &sql, [], listed)
         })
         .await
     }

@@ -39,10 +39,11 @@ impl Reader {
         read_instances(&self.connection, "instance", series_id)
     }
 
-    /// Whether a path below the root is that of a placed series, or lies above one.
+    /// Whether a path below the root is that of a series that is placed or is being placed, or lies above one.
     pub fn leads_to_a_series(&self, path: &str) -> Result<bool, Error> {
         // '0' is the character behind '/': everything that begins with the path and a slash lies between
-        let sql = "SELECT EXISTS (SELECT 1 FROM placement WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))";
+        let sql = "SELECT EXISTS (SELECT 1 FROM placement WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))
+                   OR EXISTS (SELECT 1 FROM commit_intent WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))";
         Ok(self.connection.prepare_cached(sql)?.query_row([path], |row| row.get(0))?)
     }
 

@@ -55,6 +55,8 @@ pub struct ParkedSeries {
 pub struct WatermarkReport {
     /// Which collection.
     pub collection: String,
+    /// Which part of it, empty for all of it.
+    pub narrowed_by: String,
     /// Of which service.
     pub base_url: String,
     /// Up to when.
@@ -189,12 +191,13 @@ fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
 }
 
 fn watermarks(connection: &Connection) -> Result<Vec<WatermarkReport>, Error> {
-    let sql = "SELECT collection, base_url, synced_to FROM watermark ORDER BY collection, base_url";
+    let sql = "SELECT collection, narrowed_by, base_url, synced_to FROM watermark ORDER BY collection, narrowed_by, base_url";
     read_all(connection, sql, [], |row| {
         Ok(WatermarkReport {
             collection: row.get(0)?,
-            base_url: row.get(1)?,
-            synced_to: as_time(row.get(2)?),
+            narrowed_by: row.get(1)?,
+            base_url: row.get(2)?,
+            synced_to: as_time(row.get(3)?),
         })
     })
 }

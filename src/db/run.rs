@@ -124,13 +124,13 @@ impl Db {
         .await
     }
 
-    /// Moves a watermark forward; it never goes back.
+    /// Moves a watermark; only a clock that was wrong lets it go back.
     pub async fn move_watermark(&self, key: WatermarkKey, to: i64) -> Result<(), Error> {
         self.call(move |connection| {
             let sql =
                 "INSERT INTO watermark (base_url, collection, narrowed_by, synced_to) VALUES (?1, ?2, ?3, ?4)
                        ON CONFLICT (base_url, collection, narrowed_by) DO UPDATE
-                       SET synced_to = max(watermark.synced_to, excluded.synced_to)";
+                       SET synced_to = excluded.synced_to";
             connection.execute(sql, params![key.base_url, key.collection.as_str(), key.narrowed_by, to])?;
             Ok(())
         })

@@ -15,6 +15,8 @@ const STALE_AFTER_S: i64 = 24 * 60 * 60;
 pub struct Walk {
     /// Its row in the record.
     pub walk_id: i64,
+    /// When it began, UTC seconds: before that nothing that it has listed can have been asked for.
+    pub started_at: i64,
     /// Parts that an interrupted run has listed already.
     pub done: BTreeSet<String>,
 }
@@ -30,14 +32,14 @@ impl Db {
     ) -> Result<Walk, Error> {
         let (scope, base_url, dialect) = (scope.to_owned(), base_url.to_owned(), dialect.to_owned());
         self.call(move |connection| {
-            if let Some(walk_id) = interrupted(connection, &scope, &base_url, now)? {
+            if let Some((walk_id, started_at)) = interrupted(connection, &scope, &base_url, now)? {
                 let sql = "SELECT part FROM walk_part WHERE walk_id = ?1";
                 let done = read_all(connection, sql, [walk_id], |row| Ok(row.get(0)?))?.into_iter().collect();
-                return Ok(Walk { walk_id, done });
+                return Ok(Walk { walk_id, started_at, done });
             }
             let sql = "INSERT INTO walk (scope, base_url, dialect, started_at) VALUES (?1, ?2, ?3, ?4)";
             connection.execute(sql, params![scope, base_url, dialect, now])?;
-            Ok(Walk { walk_id: connection.last_insert_rowid(), done: BTreeSet::new() })
+            Ok(Walk { walk_id: connection.last_insert_rowid(), started_at: now, done: BTreeSet::new() })
         })
         .await
     }
@@ -82,10 +84,15 @@ impl Db {
     }
 }
 
-fn interrupted(connection: &Connection, scope: &str, base_url: &str, now: i64) -> Result<Option<i64>, Error> {
-    let sql = "SELECT walk_id FROM walk
+fn interrupted(
+    connection: &Connection,
+    scope: &str,
+    base_url: &str,
+    now: i64,
+) -> Result<Option<(i64, i64)>, Error> {
+    let sql = "SELECT walk_id, started_at FROM walk
                WHERE scope = ?1 AND base_url = ?2 AND finished_at IS NULL AND started_at > ?3
                ORDER BY walk_id DESC LIMIT 1";
     let parameters = params![scope, base_url, now - STALE_AFTER_S];
-    Ok(connection.query_row(sql, parameters, |row| row.get(0)).optional()?)
+    Ok(connection.query_row(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }

@@ -28,6 +28,8 @@ pub enum Error {
     Md5List { source: csv::Error },
     #[error("{entry} is larger than {limit} bytes")]
     TooLarge { entry: &'static str, limit: u64 },
+    #[error("the series is larger than the {listed} bytes that the service lists")]
+    LargerThanListed { listed: u64 },
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error("a thread of the download ended early")]
@@ -44,6 +46,17 @@ impl Error {
         }
     }
 
+    /// Whether the next instance would meet the same: a service that is down, a disk that is full, a request to stop.
+    pub(super) fn concerns_every_instance(&self) -> bool {
+        match self {
+            Self::Remote(error) => {
+                error.is_outage() || error.refuses_everything() || matches!(error, nbia::Error::Stopped)
+            }
+            Self::Staging(StagingError::Write { .. }) | Self::Thread { .. } => true,
+            _ => false,
+        }
+    }
+
     /// A limit of the configuration was met; asking again would meet it again.
     pub fn is_over_limit(&self) -> bool {
         matches!(self, Self::Unpack(UnpackError::OverLimit { .. }) | Self::TooLarge { .. })
@@ -51,7 +64,7 @@ impl Error {
 
     /// Whether what the service lists and what it sends contradict each other: the listing may be out of date.
     pub fn contradicts_listing(&self) -> bool {
-        matches!(self, Self::Verify(_) | Self::Unpack(UnpackError::OverLimit { .. }))
+        matches!(self, Self::Verify(_) | Self::LargerThanListed { .. })
     }
 }
 

@@ -8,10 +8,10 @@ use tokio::sync::mpsc;
 
 use super::arrival::Arrival;
 use super::error::Error;
-use super::unpack::{Entry, Limits, ZipStream};
+use super::unpack::{Entry, Limits, UnpackError, ZipStream};
 use super::{Fetch, LISTED_SIZE_MARGIN};
 use crate::dicom::{Instance, SopInstanceUid};
-use crate::mirror::{Expected, Md5List, Staging};
+use crate::mirror::{Expected, Md5List, Staging, StagingError};
 use crate::nbia::{BodyReader, Image};
 
 /// Longest licence text.
@@ -75,14 +75,26 @@ impl Fetch {
         let (unpacking, ended) = thread.await.map_err(|source| Error::Thread { source })?;
         let Unpacking { staging, md5_list, last, problem, .. } = unpacking;
         let missing_list = image.md5_list_asked && md5_list.is_none();
+        let ended = ended.map_err(|error| self.by_the_listing(error, expected));
         let ended = ended.and(problem.map_or(Ok(()), Err));
         let ended = ended.and(if missing_list { Err(Error::NoMd5List) } else { Ok(()) });
         Ok(Unpacked { staging, md5_list, last, ended })
     }
 
+    /// A ZIP that is larger than the listing allows, and not than the configuration does, contradicts the listing.
+    fn by_the_listing(&self, error: Error, expected: &Expected) -> Error {
+        match (error, most_by_listing(expected)) {
+            (Error::Unpack(UnpackError::OverLimit { allowed, .. }), Some(most))
+                if allowed == most && most < self.options.max_instance.min(self.options.max_series) =>
+            {
+                Error::LargerThanListed { listed: expected.size_bytes.unwrap_or_default() }
+            }
+            (error, _) => error,
+        }
+    }
+
     fn limits(&self, expected: &Expected) -> Limits {
-        let listed = expected.size_bytes.map(|size| size.saturating_add(size / 10 + LISTED_SIZE_MARGIN));
-        let max_total_bytes = listed.unwrap_or(u64::MAX).min(self.options.max_series);
+        let max_total_bytes = most_by_listing(expected).unwrap_or(u64::MAX).min(self.options.max_series);
         let entries = expected.image_count.map(|count| u64::from(count) * 2 + OTHER_ENTRIES);
         Limits {
             max_entry_bytes: self.options.max_instance.min(max_total_bytes),
@@ -90,6 +102,11 @@ impl Fetch {
             max_entries: entries.unwrap_or(MOST_ENTRIES),
         }
     }
+}
+
+/// What the files of a series may have in all by what is listed: a tenth and a MiB more.
+fn most_by_listing(expected: &Expected) -> Option<u64> {
+    expected.size_bytes.map(|size| size.saturating_add(size / 10 + LISTED_SIZE_MARGIN))
 }
 
 impl Unpacking {
@@ -118,6 +135,11 @@ impl Unpacking {
                 self.last = Some(instance.sop_instance_uid.clone());
                 // nobody listens only when the run is over, and then the record is not needed
                 drop(self.staged.blocking_send(instance));
+            }
+            Err(Error::Staging(StagingError::Conflict { instance })) => {
+                // neither of the two can be believed
+                self.staging.remove(&instance)?;
+                self.problem.get_or_insert(StagingError::Conflict { instance }.into());
             }
             Err(error)
                 if error.is_of_the_answer() && !matches!(error, Error::Unpack(_) | Error::Remote(_)) =>

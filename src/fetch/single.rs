@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt};
@@ -31,10 +32,12 @@ impl Fetch {
         let missing: Vec<_> =
             listed.iter().filter(|uid| !staging.instances().contains_key(uid)).cloned().collect();
         let staging = Arc::new(Mutex::new(staging));
-        let fetches =
-            missing.into_iter().map(|instance| self.single(Arc::clone(&staging), &series, instance));
+        let hopeless = AtomicBool::new(false);
+        let fetches = missing
+            .into_iter()
+            .map(|instance| self.single(Arc::clone(&staging), &series, instance, &hopeless));
         let at_once = self.options.instances_at_once.max(1);
-        // each of them runs to its end: one that fails must not leave a thread behind, nor keep others from arriving
+        // what has begun runs to its end: a failure must not leave a thread behind, nor keep others from arriving
         let outcomes: Vec<_> = stream::iter(fetches).buffer_unordered(at_once).collect().await;
         outcomes.into_iter().collect::<Result<(), _>>()?;
         expected.sop_instance_uids = Some(listed);
@@ -43,14 +46,34 @@ impl Fetch {
         Ok((staging.expect("every fetch has ended and dropped its share"), expected))
     }
 
+    /// Fetches one instance, unless an earlier one has found it `hopeless` to ask for more.
     async fn single(
         &self,
         staging: Arc<Mutex<Staging>>,
         series: &SeriesInstanceUid,
         asked: SopInstanceUid,
+        hopeless: &AtomicBool,
     ) -> Result<(), Error> {
+        if hopeless.load(Ordering::Relaxed) {
+            return Err(crate::nbia::Error::Stopped.into());
+        }
+        let fetched = self.stage_single(staging, series, asked).await;
+        hopeless.fetch_or(fetched.as_ref().is_err_and(Error::concerns_every_instance), Ordering::Relaxed);
+        // nobody listens only when the run is over, and then the record is not needed
+        drop(self.staged.send(fetched?).await);
+        Ok(())
+    }
+
+    async fn stage_single(
+        &self,
+        staging: Arc<Mutex<Staging>>,
+        series: &SeriesInstanceUid,
+        asked: SopInstanceUid,
+    ) -> Result<Instance, Error> {
         let reader = self.client.single_image(series, &asked).await?.into_reader(Handle::current());
-        let (limit, progress) = (self.options.max_instance, Arc::clone(&self.progress));
+        let progress = Arc::clone(&self.progress);
+        let left = self.options.max_series.saturating_sub(progress.load(Ordering::Relaxed));
+        let limit = self.options.max_instance.min(left);
         let series = series.clone();
         let thread = tokio::task::spawn_blocking(move || {
             let incoming = lock(&staging).begin()?;
@@ -62,10 +85,7 @@ impl Fetch {
             lock(&staging).remove(&instance.sop_instance_uid)?;
             Err(Error::OtherInstance { asked, found: instance.sop_instance_uid })
         });
-        let instance = thread.await.map_err(|source| Error::Thread { source })??;
-        // nobody listens only when the run is over, and then the record is not needed
-        drop(self.staged.send(instance).await);
-        Ok(())
+        thread.await.map_err(|source| Error::Thread { source })?
     }
 }
 

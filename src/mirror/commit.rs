@@ -48,14 +48,14 @@ impl Verified {
         let name = self.series_instance_uid().as_str();
         let parent = root.make_parent_of(path)?;
         if parent.kind(path.name())?.is_none() {
-            self.sync_files()?;
+            self.sync_files(root)?;
             root.staging.rename(name, &parent, path.name())?;
             parent.sync()?;
             root.staging.sync()?;
         } else if self.is_what_lies_at(root, path) {
             root.discard_staged(name)?;
         } else {
-            self.sync_files()?;
+            self.sync_files(root)?;
             self.replace(root, path, &parent, stamp)?;
         }
         Ok(self.placed(path))
@@ -76,7 +76,15 @@ impl Verified {
         root.staging.sync()
     }
 
-    fn sync_files(&self) -> io::Result<()> {
+    /// After an error nothing that was staged can be believed any more, so that none of it is found by another attempt.
+    fn sync_files(&self, root: &Root) -> io::Result<()> {
+        self.sync_each_file().or_else(|error| {
+            root.discard_staged(self.series_instance_uid().as_str())?;
+            Err(error)
+        })
+    }
+
+    fn sync_each_file(&self) -> io::Result<()> {
         let directory = self.staging.directory();
         let license = self.license().map(|_| LICENSE.to_owned());
         for name in self.staging.instances().keys().map(file_name).chain(license) {

@@ -31,8 +31,8 @@ impl Directory {
     /// A directory inside this one, made and put on stable storage when it is not there yet.
     pub(super) fn make(&self, name: &str) -> io::Result<Self> {
         match rustix::fs::mkdirat(&self.0, name, DIRECTORY_MODE) {
-            Ok(()) => self.sync()?,
-            Err(Errno::EXIST) => {}
+            // one that is there may have been made an instant ago, by a worker that has not come to this line
+            Ok(()) | Err(Errno::EXIST) => self.sync()?,
             Err(error) => return Err(error.into()),
         }
         self.sub(name)
@@ -117,10 +117,11 @@ impl Directory {
         Ok(rustix::fs::fsync(&self.0)?)
     }
 
-    /// Free bytes and free inodes of the file system.
+    /// Free bytes and free inodes of the file system; no end of the latter where it does not count them.
     pub(super) fn space(&self) -> io::Result<(u64, u64)> {
         let found = rustix::fs::fstatvfs(self.0.as_fd())?;
-        Ok((found.f_bavail.saturating_mul(found.f_frsize), found.f_favail))
+        let free_inodes = if found.f_files == 0 { u64::MAX } else { found.f_favail };
+        Ok((found.f_bavail.saturating_mul(found.f_frsize), free_inodes))
     }
 
     fn unlink(&self, name: &str, flags: AtFlags) -> io::Result<()> {

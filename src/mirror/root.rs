@@ -32,7 +32,7 @@ pub enum RootError {
 pub struct Space {
     /// Bytes that this process may still write.
     pub free_bytes: u64,
-    /// Files that it may still make; zero where the file system does not count them.
+    /// Files that it may still make; no end of them where the file system does not count them.
     pub free_inodes: u64,
 }
 
@@ -118,6 +118,17 @@ impl Root {
         self.staging.rename(series.as_str(), &self.replaced, &replaced_name(series, stamp))?;
         self.replaced.sync()?;
         self.staging.sync()
+    }
+
+    /// Brings back a version that left its place for one that never arrived there.
+    pub fn bring_back(&self, path: &SeriesPath, series: &SeriesInstanceUid, stamp: &str) -> io::Result<()> {
+        let (parent, aside) = (self.parent_of(path)?, replaced_name(series, stamp));
+        if parent.kind(path.name())?.is_none() && self.replaced.kind(&aside)?.is_some() {
+            self.replaced.rename(&aside, &parent, path.name())?;
+            parent.sync()?;
+            self.replaced.sync()?;
+        }
+        Ok(())
     }
 
     /// Puts the directories around a placed series on stable storage once more, after an interrupted commit.

@@ -235,7 +235,9 @@ impl Client {
     /// Asks once, without any retry, whether the service answers at all.
     pub async fn probe(&self) -> Result<(), Error> {
         let endpoint = self.endpoint(Endpoint::CollectionValues)?;
-        self.send(&self.lists, endpoint.name, &self.url(endpoint, &[])?).await.map(drop)
+        self.stoppable(self.shared.pace.ready(Lane::Query)).await?;
+        let sent = self.send(&self.lists, endpoint.name, &self.url(endpoint, &[])?).await;
+        sent.map(drop).inspect_err(|error| self.slow_down(error, Duration::ZERO))
     }
 
     /// Every collection (getCollectionValues).
@@ -245,7 +247,7 @@ impl Client {
             #[serde(rename = "Collection")]
             collection: CollectionName,
         }
-        let rows: Vec<Row> = self.list(Endpoint::CollectionValues, &[]).await?.read_all().await?;
+        let rows: Vec<Row> = self.list(Endpoint::CollectionValues, &[]).await?.read_readable().await?;
         Ok(rows.into_iter().map(|row| row.collection).collect())
     }
 
@@ -374,6 +376,7 @@ impl Client {
                 Err(error) => error,
             };
             if failures >= self.attempts(&error) {
+                self.slow_down(&error, Duration::ZERO);
                 return Err(error);
             }
             self.pause(failures, &error).await?;
@@ -443,10 +446,15 @@ impl Client {
         self.shared.traffic.retries.fetch_add(1, Ordering::Relaxed);
         let pause = error.retry_after().unwrap_or_else(|| self.draw_pause(failures));
         warn!(duration_ms = pause.as_millis(), "{error}; asking again in {:.1} s", pause.as_secs_f64());
-        if error.slows_everything() {
-            self.shared.pace.slow_down(pause);
-        }
+        self.slow_down(error, pause);
         self.stoppable(tokio::time::sleep(pause)).await
+    }
+
+    /// Holds every request back where the service has asked for that.
+    fn slow_down(&self, error: &Error, at_least: Duration) {
+        if error.slows_everything() {
+            self.shared.pace.slow_down(error.retry_after().unwrap_or(at_least));
+        }
     }
 
     fn draw_pause(&self, failures: u32) -> Duration {
@@ -464,7 +472,7 @@ impl Client {
 
     fn url(&self, endpoint: &EndpointDescription, parameters: &[(Parameter, String)]) -> Result<Url, Error> {
         let mut url = self.base_url.clone();
-        url.set_path(&format!("{}/{}", self.base_url.path(), endpoint.name));
+        url.set_path(&format!("{}/{}", self.base_url.path().trim_end_matches('/'), endpoint.name));
         for (parameter, value) in parameters {
             let dialect = self.dialect;
             let name = endpoint.parameter(*parameter);
@@ -532,9 +540,20 @@ fn builder(options: &Options) -> Result<reqwest::ClientBuilder, Error> {
         .default_headers(headers)
         .connect_timeout(options.http.connect_timeout)
         .redirect(redirect::Policy::custom(stay_on_host));
+    // a proxy of the lab knows another loopback than we mean
+    let builder = if is_loopback(&options.base_url) { builder.no_proxy() } else { builder };
     let Some(ca_file) = &options.ca_file else { return Ok(builder) };
     let pem = std::fs::read(ca_file).map_err(setup)?;
     Ok(builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem).map_err(setup)?))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
 }
 
 /// The address of a redirect that would have carried our key to another place.

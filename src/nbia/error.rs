@@ -35,6 +35,8 @@ pub enum Error {
     TooLong { endpoint: &'static str, limit: u64 },
     #[error("the answer of {endpoint} is no list this program can read")]
     Unreadable { endpoint: &'static str, source: WireError },
+    #[error("a row of {endpoint} makes no sense: {reason}")]
+    Rejected { endpoint: &'static str, reason: String },
     #[error("stopped on request")]
     Stopped,
 }
@@ -51,13 +53,25 @@ impl Error {
             | Self::Cut { .. }
             | Self::Silence { .. }
             | Self::Unreadable { .. }
+            | Self::Rejected { .. }
             | Self::Stopped => true,
-            Self::Status { status, .. } => *status == StatusCode::BAD_REQUEST || is_passing(*status),
+            Self::Status { status, .. } => {
+                matches!(*status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) || is_passing(*status)
+            }
             Self::UnknownService { .. }
             | Self::Setup { .. }
             | Self::NotOffered { .. }
             | Self::Redirected { .. }
             | Self::TooLong { .. } => false,
+        }
+    }
+
+    /// Whether every other request would be refused in the same way.
+    pub fn refuses_everything(&self) -> bool {
+        match self {
+            Self::Redirected { .. } | Self::NotOffered { .. } | Self::Setup { .. } => true,
+            Self::Status { status, .. } => matches!(status.as_u16(), 401 | 403 | 407),
+            _ => false,
         }
     }
 

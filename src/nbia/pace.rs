@@ -23,7 +23,8 @@ impl Rate {
     }
 
     fn limiter(self) -> Option<DefaultDirectRateLimiter> {
-        let burst = NonZeroU32::new(self.amount)?;
+        let seconds = u32::try_from(self.per.as_secs()).unwrap_or(u32::MAX).max(1);
+        let burst = NonZeroU32::new(self.amount.div_ceil(seconds))?;
         let quota = Quota::with_period(self.per / self.amount)?.allow_burst(burst);
         Some(DefaultDirectRateLimiter::direct(quota))
     }
@@ -60,15 +61,16 @@ impl Pace {
 
     /// Waits until the next request may go out.
     pub(super) async fn ready(&self, lane: Lane) {
-        while let Some(until) = self.quiet_until().filter(|until| *until > Instant::now()) {
-            tokio::time::sleep_until(until).await;
-        }
         let limiter = match lane {
             Lane::Query => &self.queries,
             Lane::Image => &self.images,
         };
         if let Some(limiter) = limiter {
             limiter.until_ready().await;
+        }
+        // last, so that what already stood in line is held back as well
+        while let Some(until) = self.quiet_until().filter(|until| *until > Instant::now()) {
+            tokio::time::sleep_until(until).await;
         }
     }
 

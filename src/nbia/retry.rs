@@ -9,6 +9,9 @@ use backoff::backoff::Backoff;
 use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 
+/// Longest pause that a service is granted: one that asks for more is asked again after a day.
+const LONGEST_WISH: Duration = Duration::from_hours(24);
+
 /// How one request is tried again before a body has begun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RetryOptions {
@@ -55,11 +58,12 @@ pub fn pause(base: Duration, cap: Duration, failures: u32, random: &mut fastrand
 pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let asked = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = asked.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_WISH));
     }
     let until = http_date(asked)?;
     let sent = headers.get(DATE).map(HeaderValue::to_str).and_then(Result::ok).and_then(http_date);
-    Some(Duration::try_from(until.duration_since(sent.unwrap_or(now))).unwrap_or(Duration::ZERO))
+    let pause = Duration::try_from(until.duration_since(sent.unwrap_or(now))).unwrap_or(Duration::ZERO);
+    Some(pause.min(LONGEST_WISH))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {
@@ -92,6 +96,8 @@ mod tests {
         assert_eq!(retry_after(&headers, now), Some(10 * SECOND));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("Sun, 06 Nov 1994 08:00:00 GMT"));
         assert_eq!(retry_after(&headers, now), Some(Duration::ZERO));
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("18446744073709551615"));
+        assert_eq!(retry_after(&headers, now), Some(LONGEST_WISH));
         headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
         assert_eq!(retry_after(&headers, now), None);
     }

@@ -12,9 +12,12 @@ use crate::dicom::{PatientId, Series, Study, StudyInstanceUid};
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     patients: HashSet<PatientId>,
-    studies: HashMap<(PatientId, StudyInstanceUid), StudyTally>,
+    studies: HashMap<StudyKey, StudyTally>,
     series: HashSet<u64>,
 }
+
+/// A study is known by its patient as well: real StudyInstanceUIDs stand under two.
+pub(super) type StudyKey = (PatientId, StudyInstanceUid);
 
 /// One study: what the service says, and what came.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,7 +29,7 @@ struct StudyTally {
 
 impl StudyTally {
     fn is_whole(&self) -> bool {
-        self.is_listed && self.series_count.is_none_or(|count| count == self.found)
+        self.is_listed && self.series_count.map_or(self.found > 0, |count| count == self.found)
     }
 }
 
@@ -71,27 +74,34 @@ impl Tally {
     pub(super) fn doubtful_patients(&self) -> BTreeSet<PatientId> {
         let with_studies: HashSet<_> = self.studies.keys().map(|(patient, _)| patient).collect();
         let without = self.patients.iter().filter(|patient| !with_studies.contains(patient));
-        let doubtful = self.doubtful_studies().into_iter().map(|((patient, _), _)| patient);
+        let doubtful = self.doubtful_studies().into_iter().map(|(patient, _)| patient);
         without.cloned().chain(doubtful).collect()
     }
 
-    /// Studies for which the lists do not agree, each with what is wrong.
-    pub(super) fn doubtful_studies(&self) -> Vec<((PatientId, StudyInstanceUid), String)> {
-        let doubtful = self.studies.iter().filter(|(_, study)| !study.is_whole());
-        doubtful.map(|(key, study)| (key.clone(), study.complaint())).collect()
+    /// Studies for which the lists do not agree.
+    pub(super) fn doubtful_studies(&self) -> Vec<StudyKey> {
+        self.studies.iter().filter(|(_, study)| !study.is_whole()).map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Every study that any list has named.
+    pub(super) fn all_studies(&self) -> Vec<StudyKey> {
+        self.studies.keys().cloned().collect()
+    }
+
+    /// What is wrong with a study.
+    pub(super) fn complaint(&self, key: &StudyKey) -> String {
+        let study = self.studies.get(key).copied().unwrap_or_default();
+        match (study.is_listed, study.series_count) {
+            (true, Some(count)) => format!("SeriesCount is {count}, getSeries lists {}", study.found),
+            (true, None) => "it has no SeriesCount, and getSeries lists nothing of it".to_owned(),
+            (false, _) => {
+                format!("getSeries lists {} series of it, getPatientStudy does not list it", study.found)
+            }
+        }
     }
 
     fn study(&mut self, patient: &PatientId, study: &StudyInstanceUid) -> &mut StudyTally {
         self.studies.entry((patient.clone(), study.clone())).or_default()
-    }
-}
-
-impl StudyTally {
-    fn complaint(&self) -> String {
-        match self.series_count {
-            Some(count) => format!("SeriesCount is {count}, getSeries lists {}", self.found),
-            None => format!("getSeries lists {} series of it, getPatientStudy does not list it", self.found),
-        }
     }
 }
 
@@ -118,7 +128,7 @@ mod tests {
         tally.add_study(&study("1", Some(2)));
         tally.add_series(&series("1", "1.1"));
         tally.add_series(&series("1", "1.1"));
-        assert_eq!(tally.doubtful_studies()[0].1, "SeriesCount is 2, getSeries lists 1");
+        assert_eq!(tally.complaint(&tally.doubtful_studies()[0]), "SeriesCount is 2, getSeries lists 1");
 
         tally.add_series(&series("1", "1.2"));
         assert!(tally.doubtful_patients().is_empty());
@@ -135,9 +145,10 @@ mod tests {
     }
 
     #[test]
-    fn a_study_whose_count_is_not_said_is_taken_as_it_is() {
+    fn a_study_whose_count_is_not_said_must_have_a_series() {
         let mut tally = Tally::default();
         tally.add_study(&study("1", None));
+        assert_eq!(tally.doubtful_studies().len(), 1);
         tally.add_series(&series("1", "1.1"));
         assert!(tally.doubtful_patients().is_empty());
     }

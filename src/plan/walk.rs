@@ -97,8 +97,10 @@ impl<'a> Walker<'a> {
     /// Gives how many contradictions remain.
     async fn collection(&self, scope: &Scope) -> Result<u64, Error> {
         let mut tally = Tally::default();
-        let mut coarse = self.ask(async |tally| self.patients(scope, tally).await, &mut tally).await?;
-        coarse &= self.ask(async |tally| self.studies(scope, tally).await, &mut tally).await?;
+        // nothing is narrower than the list of patients: it has to come whole
+        self.until_filled(async |tally| self.patients(scope, tally).await, Tally::has_patients, &mut tally)
+            .await?;
+        let mut coarse = self.ask(async |tally| self.studies(scope, tally).await, &mut tally).await?;
         coarse &= self.ask(async |tally| self.series(scope, tally).await, &mut tally).await?;
         if tally.has_patients() || tally.has_studies() || tally.has_series() {
             self.refill(scope, &mut tally).await?;
@@ -120,10 +122,6 @@ impl<'a> Walker<'a> {
 
     /// Asks again for a list that came without a row while another one had some.
     async fn refill(&self, scope: &Scope, tally: &mut Tally) -> Result<(), Error> {
-        if !tally.has_patients() {
-            self.until_filled(async |tally| self.patients(scope, tally).await, Tally::has_patients, tally)
-                .await?;
-        }
         if !tally.has_studies() {
             self.until_filled(async |tally| self.studies(scope, tally).await, Tally::has_studies, tally)
                 .await?;
@@ -142,7 +140,9 @@ impl<'a> Walker<'a> {
             return Ok(0);
         }
         let disagreements = self.narrow(&narrower).await?;
-        self.hand_on(Listed::PartDone(part)).await?;
+        if disagreements == 0 {
+            self.hand_on(Listed::PartDone(part)).await?;
+        }
         Ok(disagreements)
     }
 
@@ -155,12 +155,13 @@ impl<'a> Walker<'a> {
         if !whole && scope.study_instance_uid.is_some() {
             self.persist(async |tally| self.series(scope, tally).await, &mut tally).await?;
         }
-        for ((_, study), _) in tally.doubtful_studies() {
+        let doubtful = if whole { tally.doubtful_studies() } else { tally.all_studies() };
+        for (_, study) in doubtful {
             self.narrow_study(scope, study, &mut tally).await?;
         }
         let remaining = tally.doubtful_studies();
-        for ((patient, study), complaint) in &remaining {
-            self.disagree(format!("study {study} of patient `{patient}`"), complaint.clone()).await?;
+        for key @ (patient, study) in &remaining {
+            self.disagree(format!("study {study} of patient `{patient}`"), tally.complaint(key)).await?;
         }
         if !tally.has_studies() && !tally.has_series() {
             self.disagree(describe(scope), "listed without a study".to_owned()).await?;

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::chain;
+use super::outage::LastOutage;
 use super::planning::{Plan, PlanTotals, Planned};
 use super::progress::Progress;
 use super::{Error, Event, Options};
@@ -38,13 +39,16 @@ pub struct Setup {
 
 /// The owner of a root while a command works on it.
 pub struct Cycle {
-    pub(super) root: Arc<Root>,
+    // before the root, which holds the lock: the record must be closed when the lock is released
     pub(super) db: Db,
+    pub(super) root: Arc<Root>,
     pub(super) client: Arc<Client>,
     pub(super) options: Options,
     pub(super) drain: CancellationToken,
     pub(super) progress: Arc<Progress>,
-    pub(super) probing: tokio::sync::Mutex<()>,
+    pub(super) last_outage: tokio::sync::Mutex<LastOutage>,
+    /// Cancelled when nothing more may be claimed: by a signal, or by trouble of our own.
+    pub(super) halt: CancellationToken,
     pub(super) job_ended: Notify,
     events: mpsc::Sender<Event>,
     clock: fn() -> Timestamp,
@@ -79,9 +83,10 @@ impl Cycle {
             db,
             client: setup.client,
             options: setup.options,
+            halt: setup.drain.child_token(),
             drain: setup.drain,
             progress: Arc::default(),
-            probing: tokio::sync::Mutex::new(()),
+            last_outage: tokio::sync::Mutex::default(),
             job_ended: Notify::new(),
             events: setup.events,
             clock: setup.clock,
@@ -175,21 +180,24 @@ impl Cycle {
             Ok(_) => "done".to_owned(),
             Err(error) => chain(error),
         };
-        self.db.finish_run(run_id, ended, self.totals(), self.now()).await?;
-        outcome.map(|report| Report { totals: self.totals(), elapsed: began.elapsed(), ..report })
+        let recorded = self.db.finish_run(run_id, ended, self.totals(), self.now()).await;
+        let report = outcome?;
+        recorded?;
+        Ok(Report { totals: self.totals(), elapsed: began.elapsed(), ..report })
     }
 
     async fn fetch_planned(self: &Arc<Self>, run_id: i64, plan: Plan) -> Result<Report, Error> {
         self.count(|totals| {
             totals.kept += plan.totals.keep - plan.totals.parked;
             totals.parked += plan.totals.parked;
+            totals.withdrawn += plan.totals.withdrawn;
         });
         let queued = (plan.totals.fetch, plan.totals.instances, plan.totals.bytes);
         let (series, instances, bytes) = queued;
         self.tell(Event::Enqueued { series, instances, bytes, kept: plan.totals.keep }).await;
         self.drain_queue(run_id).await?;
         let left = self.db.left_of_run(run_id).await?;
-        if left == 0 && plan.totals.unwalked.is_empty() {
+        if left == 0 {
             for (key, to) in plan.watermarks {
                 self.db.move_watermark(key, to).await?;
             }

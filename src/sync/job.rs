@@ -45,6 +45,8 @@ impl Cycle {
             Ok(placed) => self.placed(&job, &placed).await,
             Err(Failed::Fetch(error)) => self.failed(job, error).await,
             Err(Failed::Here(error)) => {
+                // before the job is back in the queue, where another worker would meet the same trouble
+                self.halt.cancel();
                 self.db.fail(job.series_id, Failure::Requeue, chain(&error), self.now()).await?;
                 Err(error)
             }
@@ -142,10 +144,15 @@ impl Cycle {
 
     async fn failed(&self, job: SeriesJob, error: fetch::Error) -> Result<(), Error> {
         let mut cause = cause_of(&error);
-        if matches!(&error, fetch::Error::Remote(remote) if remote.is_outage())
-            && self.wait_out_an_outage().await?
-        {
-            cause = Cause::Outage;
+        if matches!(&error, fetch::Error::Remote(remote) if remote.is_outage()) {
+            match self.wait_out_an_outage().await {
+                Ok(true) => cause = Cause::Outage,
+                Ok(false) => {}
+                Err(stopped) => {
+                    self.db.fail(job.series_id, Failure::Requeue, chain(&error), self.now()).await?;
+                    return Err(stopped);
+                }
+            }
         }
         if error.contradicts_listing() {
             self.list_again(&job.series).await;
@@ -166,6 +173,7 @@ impl Cycle {
         match verdict {
             Verdict::Requeue => self.db.fail(job.series_id, Failure::Requeue, reason, now).await?,
             Verdict::Halt => {
+                self.halt.cancel();
                 self.db.fail(job.series_id, Failure::Requeue, reason, now).await?;
                 return Err(local(error));
             }
@@ -215,6 +223,7 @@ fn local(error: fetch::Error) -> Error {
     match error {
         fetch::Error::Staging(error) => Error::Staging(error),
         fetch::Error::Thread { source } => Error::Task(source),
+        fetch::Error::Remote(error) => Error::Remote(error),
         _ => Error::Stopped,
     }
 }

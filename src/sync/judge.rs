@@ -14,6 +14,8 @@ pub(super) enum Cause {
     Stopped,
     /// Our disk, our record.
     Local,
+    /// The service refuses us, whatever we ask for: a key, a redirect.
+    Refused,
     /// The service as a whole was found not to answer.
     Outage,
     /// May pass.
@@ -39,6 +41,7 @@ pub(super) enum Verdict {
 /// |-----------|------------|-------------------------------------------|
 /// | stopped   | –          | requeue: it was not the series' fault     |
 /// | local     | –          | halt: every other series would fail too   |
+/// | refused   | –          | halt: every other series would fail too   |
 /// | outage    | –          | requeue: a service that is down costs none |
 /// | transient | yes        | retry after a pause                       |
 /// | transient | no         | park                                      |
@@ -53,7 +56,7 @@ pub(super) fn judge(
 ) -> Verdict {
     match cause {
         Cause::Stopped | Cause::Outage => Verdict::Requeue,
-        Cause::Local => Verdict::Halt,
+        Cause::Local | Cause::Refused => Verdict::Halt,
         Cause::Lasting => Verdict::Park,
         Cause::Transient if failures >= jobs.attempts => Verdict::Park,
         Cause::Transient => Verdict::Retry(draw(failures)),
@@ -65,6 +68,7 @@ pub(super) fn cause_of(error: &fetch::Error) -> Cause {
     match error {
         fetch::Error::Remote(nbia::Error::Stopped) => Cause::Stopped,
         fetch::Error::Remote(error) if error.is_transient() => Cause::Transient,
+        fetch::Error::Remote(error) if error.refuses_everything() => Cause::Refused,
         fetch::Error::Staging(StagingError::Write { .. }) | fetch::Error::Thread { .. } => Cause::Local,
         fetch::Error::Remote(_) | fetch::Error::Staging(StagingError::Conflict { .. }) => Cause::Lasting,
         error if error.is_over_limit() => Cause::Lasting,
@@ -99,6 +103,7 @@ mod tests {
             (Cause::Stopped, 9, Verdict::Requeue),
             (Cause::Outage, 9, Verdict::Requeue),
             (Cause::Local, 1, Verdict::Halt),
+            (Cause::Refused, 1, Verdict::Halt),
             (Cause::Lasting, 1, Verdict::Park),
             (Cause::Transient, 1, Verdict::Retry(minute)),
             (Cause::Transient, 2, Verdict::Retry(2 * minute)),

@@ -105,6 +105,8 @@ pub enum Error {
     Commit(#[from] CommitError),
     #[error("the service has not answered for {}", humantime::format_duration(Duration::from_secs(.since.as_secs())))]
     GaveUp { since: Duration, source: nbia::Error },
+    #[error("the service lists no collection at all, asked several times")]
+    NothingListed,
     #[error("only {free} {unit} are free at the root, {least} must stay free")]
     DiskGuard { free: u64, least: u64, unit: &'static str },
     #[error("cannot work below the root")]

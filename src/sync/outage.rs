@@ -9,13 +9,31 @@ use super::cycle::Cycle;
 use super::judge::chain;
 use super::{Error, Event};
 
+/// How the last outage ended, for those who met it too and waited for the one who probed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum LastOutage {
+    /// There was none.
+    #[default]
+    None,
+    /// The service answered again.
+    UpAgain(Instant),
+    /// It did not answer for as long as is waited.
+    GivenUp,
+}
+
 impl Cycle {
     /// Asks whether the service answers at all, and waits until it does.
     ///
     /// `true` when it was down; then a failure met meanwhile was not the series' fault. One caller asks at a time,
     /// the others wait for its answer.
     pub(super) async fn wait_out_an_outage(&self) -> Result<bool, Error> {
-        let _one_at_a_time = self.probing.lock().await;
+        let met = Instant::now();
+        let mut last = self.last_outage.lock().await;
+        match *last {
+            LastOutage::UpAgain(at) if at > met => return Ok(true),
+            LastOutage::GivenUp => return Err(Error::Stopped),
+            LastOutage::None | LastOutage::UpAgain(_) => {}
+        }
         let began = Instant::now();
         let give_up = self.client.retry_options().give_up;
         for failures in 1.. {
@@ -25,6 +43,7 @@ impl Cycle {
                 _ => {
                     let was_down = failures > 1;
                     if was_down {
+                        *last = LastOutage::UpAgain(Instant::now());
                         self.tell(Event::Recovered).await;
                     }
                     return Ok(was_down);
@@ -32,6 +51,7 @@ impl Cycle {
             };
             let since = began.elapsed();
             if since >= give_up {
+                *last = LastOutage::GivenUp;
                 return Err(Error::GaveUp { since, source });
             }
             let reason = chain(&source);

@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use super::cycle::Cycle;
 use super::judge::chain;
 use super::{Error, Event};
-use crate::db::{JobState, ListedSeries, Local, Remark, WatermarkKey};
+use crate::db::{JobState, ListedSeries, Local, Remark, Walk, WatermarkKey};
 use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};
 use crate::nbia::{Client, Scope};
 use crate::plan::{self, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe};
@@ -77,6 +77,7 @@ pub(super) struct Plan {
 struct Walked {
     scope: Scope,
     walk_id: i64,
+    started_at: i64,
     outcome: Outcome,
 }
 
@@ -86,6 +87,8 @@ struct Planning {
     run_id: Option<i64>,
     totals: PlanTotals,
     watermarks: Vec<(WatermarkKey, i64)>,
+    /// Collections that did not come whole, whose watermarks stay.
+    unsettled: HashSet<CollectionName>,
     found: BTreeSet<(&'static str, String)>,
     decided: HashSet<i64>,
     collections: HashSet<CollectionName>,
@@ -104,7 +107,7 @@ impl Cycle {
         let began = self.now();
         let mut planning = Planning::new(run_id);
         for selection in selections {
-            let scopes = self.scopes(selection).await?;
+            let scopes = self.scopes(selection, &mut planning).await?;
             let keys = scopes.iter().filter_map(|scope| self.watermark_key(selection, scope));
             planning.watermarks.extend(keys.map(|key| (key, began)));
             self.plan_scopes(selection, scopes, &mut planning, visit).await?;
@@ -129,16 +132,17 @@ impl Cycle {
     ) -> Result<Vec<Scope>, Error> {
         let began = self.now();
         let mut scopes = Vec::new();
-        for scope in self.scopes(selection).await? {
+        for scope in self.scopes(selection, planning).await? {
             let Some(key) = self.watermark_key(selection, &scope) else {
                 scopes.push(scope);
                 continue;
             };
-            match self.db.watermark(key.clone()).await? {
-                Some(synced_to) => {
-                    planning.found.extend(selection.collections_named(&key.collection));
-                    scopes.extend(self.new_scopes(&key.collection, synced_to).await?);
-                }
+            match self.db.watermark(key.clone()).await?.filter(|synced_to| *synced_to <= began) {
+                Some(synced_to) => match self.new_scopes(&key.collection, synced_to).await {
+                    Ok(new) => scopes.extend(new),
+                    Err(error) => planning.could_not_list(&scope, error)?,
+                },
+                // never synced, or by a clock that was ahead
                 None => scopes.push(scope),
             }
             planning.watermarks.push((key, began));
@@ -169,30 +173,23 @@ impl Cycle {
     }
 
     /// The places to look; names of collections are given the capitals that the service gives them.
-    async fn scopes(&self, selection: &Selection) -> Result<Vec<Scope>, Error> {
+    async fn scopes(&self, selection: &Selection, planning: &mut Planning) -> Result<Vec<Scope>, Error> {
         let scopes = selection.scopes();
         if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
             return Ok(scopes);
         }
         let listed = self.collections().await?;
+        planning.found.extend(listed.iter().flat_map(|collection| selection.collections_named(collection)));
         if scopes.is_empty() {
             let whole = |collection| Scope { collection: Some(collection), ..Scope::default() };
             return Ok(listed.into_iter().map(whole).collect());
         }
-        let canonical = |name: CollectionName| {
-            let same =
-                |known: &&CollectionName| known.as_str().to_lowercase() == name.as_str().to_lowercase();
-            listed
-                .iter()
-                .find(|known| **known == name)
-                .or_else(|| listed.iter().find(same))
-                .cloned()
-                .unwrap_or(name)
-        };
-        Ok(scopes
-            .into_iter()
-            .map(|scope| Scope { collection: scope.collection.map(canonical), ..scope })
-            .collect())
+        let mut seen = HashSet::new();
+        let scopes = scopes.into_iter().map(|scope| Scope {
+            collection: scope.collection.map(|name| as_listed(name, &listed)),
+            ..scope
+        });
+        Ok(scopes.filter(|scope| seen.insert(scope.clone())).collect())
     }
 
     /// All collections; an empty answer is a hidden failure and is asked for again.
@@ -204,6 +201,9 @@ impl Cycle {
                 break;
             }
             self.client.back_off(failures).await?;
+        }
+        if listed.is_empty() {
+            return Err(Error::NothingListed);
         }
         let listed: BTreeSet<_> = listed.into_iter().collect();
         Ok(listed.into_iter().collect())
@@ -235,15 +235,13 @@ impl Cycle {
         planning: &mut Planning,
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
-        let mut walks = stream::iter(scopes).map(|scope| self.walk(scope)).buffered(WALKS_AT_ONCE);
-        while let Some(walked) = walks.next().await {
+        // all of them before any is decided: a walk that is not polled would look as if the service were silent
+        let walks: Vec<_> =
+            stream::iter(scopes).map(|scope| self.walk(scope)).buffered(WALKS_AT_ONCE).collect().await;
+        for walked in walks {
             match walked {
                 Ok(walked) => self.decide_walk(selection, &walked, planning, visit).await?,
-                Err((scope, Error::Remote(error))) if !matches!(error, crate::nbia::Error::Stopped) => {
-                    warn!("cannot list {}: {}", describe(&scope), chain(&error));
-                    planning.totals.unwalked.push(format!("{}: {}", describe(&scope), chain(&error)));
-                }
-                Err((_, error)) => return Err(error),
+                Err((scope, error)) => planning.could_not_list(&scope, error)?,
             }
         }
         planning.note_missing(selection);
@@ -255,7 +253,10 @@ impl Cycle {
         self.tell(Event::Walking { scope: describe(&scope) }).await;
         for failures in 1.. {
             let error = match self.walk_once(&scope).await {
-                Ok((walk_id, outcome)) => return Ok(Walked { scope, walk_id, outcome }),
+                Ok((walk, outcome)) => {
+                    let (walk_id, started_at) = (walk.walk_id, walk.started_at);
+                    return Ok(Walked { scope, walk_id, started_at, outcome });
+                }
                 Err(Error::Remote(error)) if error.is_outage() => error,
                 Err(error) => return Err((scope, error)),
             };
@@ -269,12 +270,13 @@ impl Cycle {
         Err((scope, Error::Stopped)) // not reached: the loop has no end of its own
     }
 
-    async fn walk_once(&self, scope: &Scope) -> Result<(i64, Outcome), Error> {
+    async fn walk_once(&self, scope: &Scope) -> Result<(Walk, Outcome), Error> {
         let base_url = self.client.base_url().as_str();
         let dialect = self.client.dialect().to_string();
         let walk = self.db.begin_walk(&describe(scope), base_url, &dialect, self.now()).await?;
         let (sender, receiver) = mpsc::channel(LISTED_QUEUE);
-        let walking = async move { plan::walk(&self.client, scope, &walk.done, &sender).await };
+        let done = &walk.done;
+        let walking = async move { plan::walk(&self.client, scope, done, &sender).await };
         let both = async { tokio::join!(walking, self.record(walk.walk_id, receiver)) };
         let (outcome, recorded) = tokio::select! {
             biased;
@@ -284,7 +286,7 @@ impl Cycle {
         recorded?;
         let outcome = outcome?;
         self.db.finish_walk(walk.walk_id, outcome.rejected_rows, self.now()).await?;
-        Ok((walk.walk_id, outcome))
+        Ok((walk, outcome))
     }
 
     async fn record(&self, walk_id: i64, mut listed: mpsc::Receiver<Listed>) -> Result<(), Error> {
@@ -317,16 +319,20 @@ impl Cycle {
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
         planning.totals.rejected_rows += walked.outcome.rejected_rows;
-        let mut after = 0;
+        let whole = whole_collection(&walked.scope);
+        let (mut after, mut listed) = ((walked.walk_id, 0), 0);
         loop {
-            let page = self.db.listed_series(walked.walk_id, after, PAGE).await?;
+            let page = self.db.listed_series(walked.walk_id, whole.cloned(), after, PAGE).await?;
             let Some(last) = page.last() else { break };
-            after = last.series_id;
+            (after, listed) = ((last.walk_id, last.series_id), listed + page.len());
             let wanted =
                 page.iter().filter_map(|listed| planning.decide(selection, listed, true, visit)).collect();
             if let Some(run_id) = planning.run_id {
                 self.db.enqueue(run_id, wanted, self.now()).await?;
             }
+        }
+        if let Some(collection) = whole {
+            planning.settle(collection, walked, listed);
         }
         self.note_unlisted(selection, walked, planning, visit).await
     }
@@ -339,11 +345,7 @@ impl Cycle {
         planning: &mut Planning,
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
-        let Scope { collection: Some(collection), patient_id: None, study_instance_uid: None, .. } =
-            &walked.scope
-        else {
-            return Ok(());
-        };
+        let Some(collection) = whole_collection(&walked.scope) else { return Ok(()) };
         if !walked.outcome.is_whole || walked.outcome.series_rows == 0 {
             return Ok(());
         }
@@ -361,15 +363,7 @@ impl Cycle {
 
     /// The watermark that a scope stands for, when it is a whole collection.
     fn watermark_key(&self, selection: &Selection, scope: &Scope) -> Option<WatermarkKey> {
-        let Scope {
-            collection: Some(collection),
-            patient_id: None,
-            study_instance_uid: None,
-            series_instance_uid: None,
-        } = scope
-        else {
-            return None;
-        };
+        let collection = whole_collection(scope)?;
         Some(WatermarkKey {
             base_url: self.client.base_url().to_string(),
             collection: collection.clone(),
@@ -425,6 +419,31 @@ impl Planning {
         }
     }
 
+    /// Notes a scope that could not be listed; an error that concerns more than it ends the planning.
+    fn could_not_list(&mut self, scope: &Scope, error: Error) -> Result<(), Error> {
+        let Error::Remote(error) = error else { return Err(error) };
+        if matches!(error, crate::nbia::Error::Stopped) || error.refuses_everything() {
+            return Err(error.into());
+        }
+        warn!("cannot list {}: {}", describe(scope), chain(&error));
+        self.totals.unwalked.push(format!("{}: {}", describe(scope), chain(&error)));
+        self.unsettled.extend(scope.collection.clone());
+        Ok(())
+    }
+
+    /// Notes how the walk of a whole collection ended: an empty one is a hidden failure, a resumed one began earlier.
+    fn settle(&mut self, collection: &CollectionName, walked: &Walked, listed: usize) {
+        if listed == 0 {
+            self.totals
+                .unwalked
+                .push(format!("collection `{collection}`: the service lists no series of it"));
+            self.unsettled.insert(collection.clone());
+        }
+        for (_, to) in self.watermarks.iter_mut().filter(|(key, _)| key.collection == *collection) {
+            *to = walked.started_at.min(*to);
+        }
+    }
+
     /// Notes what a selection names and no list has shown.
     fn note_missing(&mut self, selection: &Selection) {
         let missing = selection.named().into_iter().filter(|name| !self.found.contains(name));
@@ -436,8 +455,24 @@ impl Planning {
         self.totals.patients = self.patients.len() as u64;
         self.totals.studies = self.studies.len() as u64;
         self.totals.requests = requests;
+        self.watermarks.retain(|(key, _)| !self.unsettled.contains(&key.collection));
         Plan { totals: self.totals, watermarks: self.watermarks }
     }
+}
+
+/// The collection, when all of it is meant.
+fn whole_collection(scope: &Scope) -> Option<&CollectionName> {
+    let is_narrower = scope.patient_id.is_some()
+        || scope.study_instance_uid.is_some()
+        || scope.series_instance_uid.is_some();
+    scope.collection.as_ref().filter(|_| !is_narrower)
+}
+
+/// A name as the service spells it, where it lists it.
+fn as_listed(name: CollectionName, listed: &[CollectionName]) -> CollectionName {
+    let same = |known: &&CollectionName| known.as_str().to_lowercase() == name.as_str().to_lowercase();
+    let known = listed.iter().find(|known| **known == name).or_else(|| listed.iter().find(same));
+    known.cloned().unwrap_or(name)
 }
 
 fn local_state(local: &Local) -> LocalState {

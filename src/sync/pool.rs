@@ -22,7 +22,7 @@ const SMOOTHED_OVER: u64 = 5;
 impl Cycle {
     /// Works until no job of the run is left, or until it is told to stop; gives the first error that stopped it.
     pub(super) async fn drain_queue(self: &Arc<Self>, run_id: i64) -> Result<(), Error> {
-        let halt = self.drain.child_token();
+        let halt = self.halt.clone();
         let mut workers = JoinSet::new();
         for _ in 0..self.options.parallel.max(1) {
             let (cycle, halt) = (Arc::clone(self), halt.clone());
@@ -118,12 +118,11 @@ async fn first_error(tasks: &mut JoinSet<Result<(), Error>>, halt: &Cancellation
     outcome
 }
 
-/// A file system that does not count its files says that none is free.
 fn guard(space: Space, least: &DiskOptions) -> Result<(), Error> {
     if space.free_bytes < least.min_free {
         return Err(Error::DiskGuard { free: space.free_bytes, least: least.min_free, unit: "bytes" });
     }
-    if space.free_inodes > 0 && space.free_inodes < least.min_free_inodes {
+    if space.free_inodes < least.min_free_inodes {
         return Err(Error::DiskGuard {
             free: space.free_inodes,
             least: least.min_free_inodes,
@@ -142,7 +141,8 @@ mod tests {
         let least = DiskOptions { min_free: 100, min_free_inodes: 10 };
         let space = |free_bytes, free_inodes| Space { free_bytes, free_inodes };
         assert!(guard(space(100, 10), &least).is_ok());
-        assert!(guard(space(100, 0), &least).is_ok());
+        assert!(guard(space(100, u64::MAX), &least).is_ok());
+        assert!(guard(space(100, 0), &least).is_err());
         assert!(matches!(guard(space(99, 10), &least), Err(Error::DiskGuard { unit: "bytes", .. })));
         assert!(matches!(guard(space(100, 9), &least), Err(Error::DiskGuard { unit: "inodes", .. })));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::dicom::SeriesInstanceUid;
-use crate::mirror::{Recorded, SeriesPath, check_series};
+use crate::mirror::{ProblemKind, Recorded, SeriesPath, check_series};
 use tracing::{info, warn};
 
 use super::Error;
@@ -36,10 +36,15 @@ impl Cycle {
         let (root, at, license) = (Arc::clone(&self.root), path.clone(), intent.license_sha256);
         let agrees = tokio::task::spawn_blocking(move || {
             let mut agrees = !instances.is_empty();
-            check_series(&root, &at, &Recorded { instances: &instances, license }, &mut |_| agrees = false);
+            let recorded = Recorded { instances: &instances, license };
+            check_series(&root, &at, &recorded, &mut |problem| {
+                agrees &= problem.kind == ProblemKind::Unexpected;
+            });
             agrees
         });
         if !agrees.await.map_err(Error::Task)? {
+            let undone = self.root.bring_back(&path, &intent.series_instance_uid, &intent.stamp);
+            undone.or_else(unless_missing).map_err(Error::Disk)?;
             return Ok(self.db.drop_intent(intent.series_id).await?);
         }
         self.root.sync_placed(&path).map_err(Error::Disk)?;
@@ -60,4 +65,9 @@ impl Cycle {
         }
         Ok(())
     }
+}
+
+/// A directory above the series that was never made is as good as one without it.
+fn unless_missing(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
