@@ -126,8 +126,7 @@ CREATE TABLE series_job (
 ) STRICT;
 CREATE INDEX series_job_queue ON series_job (not_before, series_id) WHERE state = 'queued';
 CREATE INDEX series_job_queue_of_run ON series_job (run_id, not_before, series_id) WHERE state = 'queued';
-CREATE INDEX series_job_parked ON series_job (series_id) WHERE state = 'parked';
-CREATE INDEX series_job_by_state ON series_job (state);
+CREATE INDEX series_job_by_state ON series_job (state, series_id);
 
 -- Every failed attempt of a job that is not done yet.
 CREATE TABLE series_job_failure (

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -54,10 +55,10 @@ pub(super) struct Global {
     #[arg(long, global = true, env = "TCIA_MIRROR_DIALECT", value_name = "D")]
     pub(super) dialect: Option<Dialect>,
     /// One JSON object per line on standard output
-    #[arg(long, global = true, env = "TCIA_MIRROR_JSON", action = ArgAction::SetTrue)]
+    #[arg(long, global = true, env = "TCIA_MIRROR_JSON", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
     /// Only errors on standard error
-    #[arg(short, long, global = true, env = "TCIA_MIRROR_QUIET", action = ArgAction::SetTrue)]
+    #[arg(short, long, global = true, env = "TCIA_MIRROR_QUIET", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(super) quiet: bool,
     /// More on standard error: every request; twice: everything
     #[arg(short, long, global = true, action = ArgAction::Count)]

@@ -41,7 +41,7 @@ pub(super) struct UsageError(pub(super) String);
 impl Exit {
     /// What a finished run means to a script.
     pub(super) fn of_report(report: &Report) -> Self {
-        if !report.unlisted.is_empty() || !report.unwalked.is_empty() {
+        if !report.unlisted.is_empty() || !report.unwalked.is_empty() || report.left > 0 {
             Self::Failed
         } else if report.totals.parked > 0 || report.rejected_rows > 0 {
             Self::Parked
@@ -56,7 +56,11 @@ impl Exit {
                 || cause.is::<ConfigError>()
                 || matches!(
                     cause.downcast_ref(),
-                    Some(nbia::Error::UnknownService { .. } | nbia::Error::Setup { .. })
+                    Some(
+                        nbia::Error::UnknownService { .. }
+                            | nbia::Error::SecretInAddress
+                            | nbia::Error::Setup { .. }
+                    )
                 );
             if is_usage {
                 return Self::Usage;
@@ -115,7 +119,7 @@ const DAMAGED: &str =
     "the tree was not touched; restore state.sqlite from a backup, or move it away and mirror again";
 
 fn is_damaged(error: Option<&db::Error>) -> bool {
-    matches!(error, Some(db::Error::Damaged { .. } | db::Error::Open { .. }))
+    error.is_some_and(db::Error::is_damage)
 }
 
 fn of_cycle(error: &sync::Error) -> Option<String> {

@@ -43,7 +43,7 @@ pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Opt
 
 /// The message reads alone; fields are for those who filter, in the other formats.
 fn only_the_message(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
-    if field.name() == "message" { write!(writer, "{value:?}") } else { Ok(()) }
+    if field.name() == "message" { writer.write_str(&print::plain(&format!("{value:?}"))) } else { Ok(()) }
 }
 
 /// Lifts the bars for the length of a line.

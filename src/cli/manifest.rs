@@ -4,8 +4,6 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use anyhow::Context;
-
 use super::exit::UsageError;
 use crate::dicom::SeriesInstanceUid;
 
@@ -16,7 +14,8 @@ const STRAY_HEADER: &str = "Series ID";
 
 /// The series of a manifest, each once; what is no UID is an error that names it.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SeriesInstanceUid>> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read the manifest {}", path.display()))?;
+    let unreadable = |error| UsageError(format!("cannot read the manifest {}: {error}", path.display()));
+    let bytes = fs::read(path).map_err(unreadable)?;
     let text = String::from_utf8_lossy(&bytes);
     let text = text.trim_start_matches('\u{FEFF}');
     let entries = match separator(text) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use anyhow::bail;
 use indicatif::MultiProgress;
 use serde_json::json;
 
@@ -38,6 +39,9 @@ pub(super) async fn run(
         _ => (0, Exit::Done),
     };
     conclude(global, &totals, repaired)?;
+    if !selections.is_empty() && totals.instances == 0 {
+        bail!("nothing in the mirror matches the selection");
+    }
     let remaining = totals.damaged() - repaired;
     Ok(if exit == Exit::Done && remaining > 0 { Exit::Parked } else { exit })
 }

@@ -40,8 +40,6 @@ pub enum ConfigError {
 /// Everything that a command needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The file it came from, when there was one.
-    pub file: Option<PathBuf>,
     /// The mirror.
     pub root: PathBuf,
     /// The service.
@@ -217,7 +215,6 @@ impl Config {
         let root = overrides.root.unwrap_or_else(|| file.root.clone());
         let service = service_options(&file, overrides.base_url, overrides.dialect)?;
         Ok(Self {
-            file: path,
             root,
             service,
             sync: sync_options(&file)?,

@@ -169,7 +169,7 @@ pub(super) fn read_all<T>(
     Ok(all)
 }
 
-/// A row of series_id, walk_id, the series as JSON, and [`LOCAL_COLUMNS`].
+/// A row of `series_id`, `walk_id`, the series as JSON, and [`LOCAL_COLUMNS`].
 pub(super) fn listed(row: &Row<'_>) -> Result<ListedSeries, Error> {
     Ok(ListedSeries {
         series_id: row.get(0)?,

@@ -25,6 +25,17 @@ impl Db {
         self.call(move |connection| insert_staged(connection, series_id, &instances)).await
     }
 
+    /// Forgets what is staged of series: the next attempt begins with an empty directory.
+    pub async fn forget_staged(&self, series: Vec<i64>) -> Result<(), Error> {
+        self.call(move |connection| {
+            let mut statement =
+                connection.prepare_cached("DELETE FROM staged_instance WHERE series_id = ?1")?;
+            series.iter().try_for_each(|series_id| statement.execute([series_id]).map(drop))?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Every series that has staged instances.
     pub async fn series_with_staged(&self) -> Result<BTreeSet<String>, Error> {
         self.call(|connection| {

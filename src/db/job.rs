@@ -199,16 +199,16 @@ impl Db {
         .await
     }
 
-    /// Every parked series.
-    pub async fn parked(&self) -> Result<Vec<ListedSeries>, Error> {
-        self.call(|connection| {
+    /// The next jobs in a state, in the order of the record; none is the end.
+    pub async fn jobs_in(&self, state: JobState, after: i64, most: u32) -> Result<Vec<ListedSeries>, Error> {
+        self.call(move |connection| {
             let series = columns::as_json("series", columns::SERIES);
             let sql = format!(
                 "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series_job
                  JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
-                 WHERE series_job.state = 'parked' ORDER BY series.series_id"
+                 WHERE series_job.state = ?1 AND series.series_id > ?2 ORDER BY series.series_id LIMIT ?3"
             );
-            read_all(connection, &sql, [], listed)
+            read_all(connection, &sql, params![state.to_string(), after, most], listed)
         })
         .await
     }

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,6 +58,20 @@ pub enum Error {
     Content { expected: &'static str, found: String },
     #[error("the thread of the record has ended")]
     Gone,
+}
+
+impl Error {
+    /// Whether the file itself is damaged, rather than out of reach.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Open { source, .. } | Self::Statement(source) => matches!(
+                source.sqlite_error_code(),
+                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt)
+            ),
+            _ => false,
+        }
+    }
 }
 
 type Work = Box<dyn FnOnce(&mut Connection) + Send>;

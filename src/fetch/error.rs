@@ -28,6 +28,8 @@ pub enum Error {
     Md5List { source: csv::Error },
     #[error("{entry} is larger than {limit} bytes")]
     TooLarge { entry: &'static str, limit: u64 },
+    #[error("getSOPInstanceUIDs lists no instance")]
+    NoInstances,
     #[error("the series is larger than the {listed} bytes that the service lists")]
     LargerThanListed { listed: u64 },
     #[error(transparent)]
@@ -60,6 +62,15 @@ impl Error {
     /// A limit of the configuration was met; asking again would meet it again.
     pub fn is_over_limit(&self) -> bool {
         matches!(self, Self::Unpack(UnpackError::OverLimit { .. }) | Self::TooLarge { .. })
+    }
+
+    /// Whether something that is staged must be wrong, though it cannot be told what.
+    pub fn taints_what_is_staged(&self) -> bool {
+        match self {
+            Self::Verify(mismatch) => !matches!(mismatch, VerifyError::Empty | VerifyError::NothingToCompare),
+            Self::Staging(StagingError::Conflict { .. }) | Self::LargerThanListed { .. } => true,
+            _ => false,
+        }
     }
 
     /// Whether what the service lists and what it sends contradict each other: the listing may be out of date.

@@ -93,8 +93,13 @@ impl Fetch {
         }
     }
 
+    /// What the files of a series may have in all.
+    pub(super) fn most_bytes(&self, expected: &Expected) -> u64 {
+        most_by_listing(expected).unwrap_or(u64::MAX).min(self.options.max_series)
+    }
+
     fn limits(&self, expected: &Expected) -> Limits {
-        let max_total_bytes = most_by_listing(expected).unwrap_or(u64::MAX).min(self.options.max_series);
+        let max_total_bytes = self.most_bytes(expected);
         let entries = expected.image_count.map(|count| u64::from(count) * 2 + OTHER_ENTRIES);
         Limits {
             max_entry_bytes: self.options.max_instance.min(max_total_bytes),

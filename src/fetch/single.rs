@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::{self, StreamExt};
@@ -15,35 +15,50 @@ use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 use crate::mirror::{Expected, Staging};
 use crate::nbia::BodyReader;
 
+/// What the instances of one series may have in all.
+struct Budget {
+    most: u64,
+    spent: AtomicU64,
+}
+
+impl Budget {
+    fn left(&self) -> u64 {
+        self.most.saturating_sub(self.spent.load(Ordering::Relaxed))
+    }
+}
+
 impl Fetch {
-    /// Fetches what the service lists and the staging directory lacks; what is staged and not listed is dropped.
+    /// Fetches what the service lists and the staging directory lacks; what is staged and not listed is for the proof.
     pub(super) async fn by_instances(
         &self,
-        mut staging: Staging,
+        staging: Staging,
         mut expected: Expected,
     ) -> Result<(Staging, Expected), Error> {
         let series = staging.series_instance_uid().clone();
         let listed: BTreeSet<_> = self.client.sop_instance_uids(&series).await?.into_iter().collect();
-        let strangers: Vec<_> =
-            staging.instances().keys().filter(|uid| !listed.contains(uid)).cloned().collect();
-        for stranger in strangers {
-            staging.remove(&stranger)?;
+        if listed.is_empty() {
+            return Err(Error::NoInstances);
         }
+        let staged_bytes = staging.instances().values().map(|instance| instance.size_bytes).sum();
+        let budget = Budget { most: self.most_bytes(&expected), spent: AtomicU64::new(staged_bytes) };
         let missing: Vec<_> =
             listed.iter().filter(|uid| !staging.instances().contains_key(uid)).cloned().collect();
         let staging = Arc::new(Mutex::new(staging));
         let hopeless = AtomicBool::new(false);
         let fetches = missing
             .into_iter()
-            .map(|instance| self.single(Arc::clone(&staging), &series, instance, &hopeless));
+            .map(|instance| self.single(Arc::clone(&staging), &series, instance, &hopeless, &budget));
         let at_once = self.options.instances_at_once.max(1);
         // what has begun runs to its end: a failure must not leave a thread behind, nor keep others from arriving
         let outcomes: Vec<_> = stream::iter(fetches).buffer_unordered(at_once).collect().await;
         outcomes.into_iter().collect::<Result<(), _>>()?;
-        expected.sop_instance_uids = Some(listed);
         let staging = Arc::into_inner(staging)
             .map(|staging| staging.into_inner().unwrap_or_else(PoisonError::into_inner));
-        Ok((staging.expect("every fetch has ended and dropped its share"), expected))
+        let staging = staging.expect("every fetch has ended and dropped its share");
+        // where nothing says how many there are, the fuller of the two answers counts
+        let fuller = staging.instances().keys().filter(|_| expected.image_count.is_none()).cloned();
+        expected.sop_instance_uids = Some(listed.into_iter().chain(fuller).collect());
+        Ok((staging, expected))
     }
 
     /// Fetches one instance, unless an earlier one has found it `hopeless` to ask for more.
@@ -53,14 +68,18 @@ impl Fetch {
         series: &SeriesInstanceUid,
         asked: SopInstanceUid,
         hopeless: &AtomicBool,
+        budget: &Budget,
     ) -> Result<(), Error> {
         if hopeless.load(Ordering::Relaxed) {
             return Err(crate::nbia::Error::Stopped.into());
         }
-        let fetched = self.stage_single(staging, series, asked).await;
+        let limit = self.options.max_instance.min(budget.left());
+        let fetched = self.stage_single(staging, series, asked, limit).await;
         hopeless.fetch_or(fetched.as_ref().is_err_and(Error::concerns_every_instance), Ordering::Relaxed);
+        let instance = fetched?;
+        budget.spent.fetch_add(instance.size_bytes, Ordering::Relaxed);
         // nobody listens only when the run is over, and then the record is not needed
-        drop(self.staged.send(fetched?).await);
+        drop(self.staged.send(instance).await);
         Ok(())
     }
 
@@ -69,11 +88,10 @@ impl Fetch {
         staging: Arc<Mutex<Staging>>,
         series: &SeriesInstanceUid,
         asked: SopInstanceUid,
+        limit: u64,
     ) -> Result<Instance, Error> {
         let reader = self.client.single_image(series, &asked).await?.into_reader(Handle::current());
         let progress = Arc::clone(&self.progress);
-        let left = self.options.max_series.saturating_sub(progress.load(Ordering::Relaxed));
-        let limit = self.options.max_instance.min(left);
         let series = series.clone();
         let thread = tokio::task::spawn_blocking(move || {
             let incoming = lock(&staging).begin()?;

@@ -6,7 +6,6 @@
 //! file system: [`Component::folded`] tells, and [`Component::with_letters_encoded`] is the way out.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
@@ -50,13 +49,6 @@ impl Component {
             Piece { character, encode: is_unsafe(character) || at_the_rim || character.is_alphabetic() }
         });
         Self::join(identifier, encoded)
-    }
-
-    /// A component that was recorded earlier, taken only in the form that this module gives.
-    pub fn recorded(component: &str, identifier: &str) -> Option<Self> {
-        [Self::new(identifier), Self::with_letters_encoded(identifier)]
-            .into_iter()
-            .find(|known| known.0 == component)
     }
 
     /// The name on disk.
@@ -167,11 +159,6 @@ impl SeriesPath {
     /// The series' own directory.
     pub fn name(&self) -> &str {
         &self.components[3]
-    }
-
-    /// The path relative to the root.
-    pub fn to_path(&self) -> PathBuf {
-        self.components.iter().collect()
     }
 }
 

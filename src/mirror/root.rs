@@ -94,6 +94,12 @@ impl Root {
         root.join(STATE_DIRECTORY).join(STATE_FILE)
     }
 
+    /// Whether there is a tree beside a file of the record that is empty, as a power cut may leave it.
+    pub fn has_lost_its_record(&self) -> io::Result<bool> {
+        let is_empty = std::fs::metadata(self.state_file()).is_ok_and(|found| found.len() == 0);
+        Ok(is_empty && self.directory.names()?.iter().any(|name| name != STATE_DIRECTORY))
+    }
+
     /// What is left on the file system.
     pub fn space(&self) -> io::Result<Space> {
         let (free_bytes, free_inodes) = self.directory.space()?;

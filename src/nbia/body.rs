@@ -47,7 +47,11 @@ impl Body {
             return Ok(None);
         };
         self.count(bytes.len(), began.elapsed())?;
-        self.shared.pace.bytes(bytes.len()).await;
+        tokio::select! {
+            biased;
+            () = self.shared.stop.cancelled() => return Err(Error::Stopped),
+            () = self.shared.pace.bytes(bytes.len()) => {}
+        }
         Ok(Some(bytes))
     }
 

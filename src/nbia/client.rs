@@ -502,7 +502,9 @@ fn of_series(series: &SeriesInstanceUid) -> Vec<(Parameter, String)> {
 /// The dialect of the address and the address in its usual form.
 fn resolve(options: &Options) -> Result<(Dialect, Url), Error> {
     let mut base_url = options.base_url.clone();
-    base_url.set_query(None);
+    if base_url.query().is_some() || base_url.password().is_some() || !base_url.username().is_empty() {
+        return Err(Error::SecretInAddress);
+    }
     base_url.set_fragment(None);
     if let Some(dialect) = options.dialect {
         let path = base_url.path().trim_end_matches('/').to_owned();

@@ -15,6 +15,10 @@ use super::wire::WireError;
 pub enum Error {
     #[error("`{url}` is not the address of a service this program knows; known paths: {known}")]
     UnknownService { url: String, known: String },
+    #[error(
+        "the address of the service holds a password or a query: keys travel in TCIA_MIRROR_API_KEY, never in an address"
+    )]
+    SecretInAddress,
     #[error("cannot set up HTTP")]
     Setup { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the dialect {dialect} does not offer {endpoint}")]
@@ -59,11 +63,17 @@ impl Error {
                 matches!(*status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) || is_passing(*status)
             }
             Self::UnknownService { .. }
+            | Self::SecretInAddress
             | Self::Setup { .. }
             | Self::NotOffered { .. }
             | Self::Redirected { .. }
             | Self::TooLong { .. } => false,
         }
+    }
+
+    /// Whether other questions may well be answered.
+    pub fn is_of_one_answer(&self) -> bool {
+        !self.is_outage() && !self.refuses_everything() && !matches!(self, Self::Stopped)
     }
 
     /// Whether every other request would be refused in the same way.

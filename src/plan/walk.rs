@@ -34,6 +34,8 @@ pub enum Listed {
     Rejected(&'static str, Vec<Rejected>),
     /// The service contradicts itself, also when asked again: about what, and how.
     Disagreement(String, String),
+    /// A patient that could not be listed, and why.
+    Unlisted(String),
     /// A part that an interrupted walk need not ask for again.
     PartDone(String),
 }
@@ -100,12 +102,14 @@ impl<'a> Walker<'a> {
         // nothing is narrower than the list of patients: it has to come whole
         self.until_filled(async |tally| self.patients(scope, tally).await, Tally::has_patients, &mut tally)
             .await?;
-        let mut coarse = self.ask(async |tally| self.studies(scope, tally).await, &mut tally).await?;
-        coarse &= self.ask(async |tally| self.series(scope, tally).await, &mut tally).await?;
-        if tally.has_patients() || tally.has_studies() || tally.has_series() {
-            self.refill(scope, &mut tally).await?;
-        }
-        let doubtful = if coarse { tally.doubtful_patients() } else { tally.all_patients() };
+        let studies_came =
+            self.ask_for_some(async |tally| self.studies(scope, tally).await, Tally::has_studies, &mut tally);
+        let studies_came = studies_came.await?;
+        let series_came =
+            self.ask_for_some(async |tally| self.series(scope, tally).await, Tally::has_series, &mut tally);
+        let series_came = series_came.await?;
+        let doubtful =
+            if studies_came && series_came { tally.doubtful_patients() } else { tally.all_patients() };
         if !doubtful.is_empty() {
             info!(
                 "the lists of {} do not agree or are not whole: asking for {} patients one by one",
@@ -120,30 +124,21 @@ impl<'a> Walker<'a> {
             .await
     }
 
-    /// Asks again for a list that came without a row while another one had some.
-    async fn refill(&self, scope: &Scope, tally: &mut Tally) -> Result<(), Error> {
-        if !tally.has_studies() {
-            self.until_filled(async |tally| self.studies(scope, tally).await, Tally::has_studies, tally)
-                .await?;
-        }
-        if !tally.has_series() {
-            self.until_filled(async |tally| self.series(scope, tally).await, Tally::has_series, tally)
-                .await?;
-        }
-        Ok(())
-    }
-
     async fn narrow_patient(&self, scope: &Scope, patient: PatientId) -> Result<u64, Error> {
         let narrower = Scope { patient_id: Some(patient), ..scope.clone() };
         let part = describe(&narrower);
         if self.done.contains(&part) {
             return Ok(0);
         }
-        let disagreements = self.narrow(&narrower).await?;
-        if disagreements == 0 {
-            self.hand_on(Listed::PartDone(part)).await?;
+        match self.narrow(&narrower).await {
+            Ok(0) => self.hand_on(Listed::PartDone(part)).await.map(|()| 0),
+            // one patient that cannot be listed must not keep the others from being mirrored
+            Err(error) if error.is_of_one_answer() => {
+                warn!("cannot list {part}: {error}");
+                self.hand_on(Listed::Unlisted(format!("{part}: {error}"))).await.map(|()| 1)
+            }
+            outcome => outcome,
         }
-        Ok(disagreements)
     }
 
     /// Lists the studies and series of a patient or a study, then study by study what does not agree yet.
@@ -152,7 +147,7 @@ impl<'a> Walker<'a> {
         self.until_filled(async |tally| self.studies(scope, tally).await, Tally::has_studies, &mut tally)
             .await?;
         let whole = self.ask(async |tally| self.series(scope, tally).await, &mut tally).await?;
-        if !whole && scope.study_instance_uid.is_some() {
+        if !whole && (scope.study_instance_uid.is_some() || !tally.has_studies()) {
             self.persist(async |tally| self.series(scope, tally).await, &mut tally).await?;
         }
         let doubtful = if whole { tally.doubtful_studies() } else { tally.all_studies() };
@@ -195,6 +190,25 @@ impl<'a> Walker<'a> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks again while the answer has no row, a few times; `false` when a narrower question may do better.
+    async fn ask_for_some(
+        &self,
+        question: impl AsyncFn(&mut Tally) -> Result<(), Error>,
+        is_filled: fn(&Tally) -> bool,
+        tally: &mut Tally,
+    ) -> Result<bool, Error> {
+        for tries in 1..=ASK_AGAIN {
+            if !self.ask(&question, tally).await? {
+                return Ok(false);
+            }
+            if is_filled(tally) {
+                return Ok(true);
+            }
+            self.client.back_off(tries).await?;
+        }
+        self.ask(&question, tally).await
     }
 
     /// Asks until the answer arrives whole; nothing narrower is left to ask.

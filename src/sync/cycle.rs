@@ -1,6 +1,6 @@
 //! The cycle itself: what each command does, from the lock on the root to the watermark.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::judge::chain;
 use super::outage::LastOutage;
-use super::planning::{Plan, PlanTotals, Planned};
+use super::planning::{PAGE, Plan, PlanTotals, Planned};
 use super::progress::Progress;
 use super::{Error, Event, Options};
-use crate::db::{Db, RunTotals};
+use crate::db::{self, Db, JobState, RunTotals};
 use crate::dicom::Series;
 use crate::mirror::Root;
 use crate::nbia::Client;
@@ -50,6 +50,8 @@ pub struct Cycle {
     /// Cancelled when nothing more may be claimed: by a signal, or by trouble of our own.
     pub(super) halt: CancellationToken,
     pub(super) job_ended: Notify,
+    /// How often an outage put a series back in the queue.
+    pub(super) requeued: Mutex<HashMap<i64, u32>>,
     events: mpsc::Sender<Event>,
     clock: fn() -> Timestamp,
     random: Mutex<fastrand::Rng>,
@@ -77,6 +79,10 @@ impl Cycle {
     /// Takes the root and brings what a dead process left to an end.
     pub async fn open(path: &Path, setup: Setup) -> Result<Arc<Self>, Error> {
         let root = Arc::new(Root::lock(path)?);
+        if root.has_lost_its_record().map_err(Error::Disk)? {
+            let finding = "the file is empty, and there is a tree".to_owned();
+            return Err(db::Error::Damaged { path: root.state_file(), finding }.into());
+        }
         let db = Db::open(&root.state_file())?;
         let cycle = Self {
             root,
@@ -88,6 +94,7 @@ impl Cycle {
             progress: Arc::default(),
             last_outage: tokio::sync::Mutex::default(),
             job_ended: Notify::new(),
+            requeued: Mutex::default(),
             events: setup.events,
             clock: setup.clock,
             random: Mutex::new(setup.random),
@@ -115,7 +122,7 @@ impl Cycle {
     pub async fn mirror(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
         self.run("mirror", async |run_id| {
             let plan = self.plan_whole(selections, Some(run_id), &mut |_| {}).await?;
-            self.fetch_planned(run_id, plan).await
+            self.fetch_planned(run_id, plan, selections).await
         })
         .await
     }
@@ -124,7 +131,8 @@ impl Cycle {
     pub async fn sync(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
         self.run("sync", async |run_id| {
             let plan = self.plan_new(selections, run_id).await?;
-            self.fetch_planned(run_id, plan).await
+            self.take_over(run_id, JobState::Queued, selections).await?;
+            self.fetch_planned(run_id, plan, selections).await
         })
         .await
     }
@@ -133,7 +141,7 @@ impl Cycle {
     pub async fn resume(self: &Arc<Self>) -> Result<Report, Error> {
         self.run("resume", async |run_id| {
             self.db.adopt_queue(run_id).await?;
-            self.fetch_planned(run_id, Plan::default()).await
+            self.fetch_planned(run_id, Plan::default(), &[]).await
         })
         .await
     }
@@ -141,13 +149,9 @@ impl Cycle {
     /// Puts parked series back in the queue and fetches them.
     pub async fn retry(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
         self.run("retry", async |run_id| {
-            let parked = self.db.parked().await?;
-            let is_wanted =
-                |series: &Series| selections.is_empty() || selections.iter().any(|one| one.matches(series));
-            let wanted = parked.iter().filter(|parked| is_wanted(&parked.series));
-            let series = wanted.map(|parked| parked.series_id).collect();
-            self.db.enqueue(run_id, series, self.now()).await?;
-            self.fetch_planned(run_id, Plan::default()).await
+            let taken = self.take_over(run_id, JobState::Parked, selections).await?;
+            self.db.forget_staged(taken).await?;
+            self.fetch_planned(run_id, Plan::default(), selections).await
         })
         .await
     }
@@ -156,7 +160,7 @@ impl Cycle {
     pub async fn repair(self: &Arc<Self>, series: Vec<i64>) -> Result<Report, Error> {
         self.run("verify", async |run_id| {
             self.db.enqueue(run_id, series, self.now()).await?;
-            self.fetch_planned(run_id, Plan::default()).await
+            self.fetch_planned(run_id, Plan::default(), &[]).await
         })
         .await
     }
@@ -186,10 +190,14 @@ impl Cycle {
         Ok(Report { totals: self.totals(), elapsed: began.elapsed(), ..report })
     }
 
-    async fn fetch_planned(self: &Arc<Self>, run_id: i64, plan: Plan) -> Result<Report, Error> {
+    async fn fetch_planned(
+        self: &Arc<Self>,
+        run_id: i64,
+        plan: Plan,
+        selections: &[Selection],
+    ) -> Result<Report, Error> {
         self.count(|totals| {
             totals.kept += plan.totals.keep - plan.totals.parked;
-            totals.parked += plan.totals.parked;
             totals.withdrawn += plan.totals.withdrawn;
         });
         let queued = (plan.totals.fetch, plan.totals.instances, plan.totals.bytes);
@@ -197,6 +205,8 @@ impl Cycle {
         self.tell(Event::Enqueued { series, instances, bytes, kept: plan.totals.keep }).await;
         self.drain_queue(run_id).await?;
         let left = self.db.left_of_run(run_id).await?;
+        let parked = self.jobs_in(JobState::Parked, selections).await?.len() as u64;
+        self.count(|totals| totals.parked = parked);
         if left == 0 {
             for (key, to) in plan.watermarks {
                 self.db.move_watermark(key, to).await?;
@@ -209,6 +219,31 @@ impl Cycle {
             left,
             ..Report::default()
         })
+    }
+
+    /// Puts jobs that wait elsewhere, and that the selections want, in the queue of a run.
+    async fn take_over(
+        &self,
+        run_id: i64,
+        state: JobState,
+        selections: &[Selection],
+    ) -> Result<Vec<i64>, Error> {
+        let wanted = self.jobs_in(state, selections).await?;
+        self.db.enqueue(run_id, wanted.clone(), self.now()).await?;
+        Ok(wanted)
+    }
+
+    /// Jobs in a state that the selections want; without any selection all of them.
+    async fn jobs_in(&self, state: JobState, selections: &[Selection]) -> Result<Vec<i64>, Error> {
+        let is_wanted =
+            |series: &Series| selections.is_empty() || selections.iter().any(|one| one.matches(series));
+        let (mut after, mut wanted) = (0, Vec::new());
+        loop {
+            let page = self.db.jobs_in(state, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(wanted) };
+            after = last.series_id;
+            wanted.extend(page.iter().filter(|job| is_wanted(&job.series)).map(|job| job.series_id));
+        }
     }
 
     /// Seconds since 1970.

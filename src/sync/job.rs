@@ -1,7 +1,7 @@
 //! One series from claim to placement.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -146,13 +146,16 @@ impl Cycle {
         let mut cause = cause_of(&error);
         if matches!(&error, fetch::Error::Remote(remote) if remote.is_outage()) {
             match self.wait_out_an_outage().await {
-                Ok(true) => cause = Cause::Outage,
-                Ok(false) => {}
+                Ok(true) if self.may_requeue(job.series_id) => cause = Cause::Outage,
+                Ok(_) => {}
                 Err(stopped) => {
                     self.db.fail(job.series_id, Failure::Requeue, chain(&error), self.now()).await?;
                     return Err(stopped);
                 }
             }
+        }
+        if error.taints_what_is_staged() {
+            self.db.forget_staged(vec![job.series_id]).await?;
         }
         if error.contradicts_listing() {
             self.list_again(&job.series).await;
@@ -186,11 +189,18 @@ impl Cycle {
             Verdict::Park => {
                 warn!(series.uid = %series, job.attempt = job.attempts + 1, "parked series {series}: {reason}");
                 self.db.fail(job.series_id, Failure::Park, reason.clone(), now).await?;
-                self.count(|totals| totals.parked += 1);
                 self.tell(Event::Parked(event(job, 0, 0, job.attempts + 1, Some(reason), None))).await;
             }
         }
         Ok(())
+    }
+
+    /// Whether an outage may cost this series no try once more; a service that comes and goes must not hold it for ever.
+    fn may_requeue(&self, series_id: i64) -> bool {
+        let mut requeued = self.requeued.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = requeued.entry(series_id).or_insert(0_u32);
+        *times += 1;
+        *times <= self.options.jobs.attempts
     }
 
     /// The listing may have changed since the walk; the next try compares with what is listed then.

@@ -70,7 +70,7 @@ pub(super) fn cause_of(error: &fetch::Error) -> Cause {
         fetch::Error::Remote(error) if error.is_transient() => Cause::Transient,
         fetch::Error::Remote(error) if error.refuses_everything() => Cause::Refused,
         fetch::Error::Staging(StagingError::Write { .. }) | fetch::Error::Thread { .. } => Cause::Local,
-        fetch::Error::Remote(_) | fetch::Error::Staging(StagingError::Conflict { .. }) => Cause::Lasting,
+        fetch::Error::Remote(_) => Cause::Lasting,
         error if error.is_over_limit() => Cause::Lasting,
         _ => Cause::Transient,
     }

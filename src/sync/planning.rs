@@ -21,8 +21,10 @@ use crate::plan::{self, Decision, Listed, LocalState, Outcome, Reason, Selection
 const WALKS_AT_ONCE: usize = 4;
 /// Batches of rows that may wait to be recorded.
 const LISTED_QUEUE: usize = 16;
+/// Outages that one walk sits out; a service that comes and goes must not hold it for ever.
+const MOST_OUTAGES: u32 = 20;
 /// Series that are decided and enqueued in one go.
-const PAGE: u32 = 500;
+pub(super) const PAGE: u32 = 500;
 /// How far before the watermark is asked: the service compares days, in its own time zone.
 const OVERLAP_DAYS: i64 = 1;
 
@@ -79,6 +81,8 @@ struct Walked {
     walk_id: i64,
     started_at: i64,
     outcome: Outcome,
+    /// Patients of it that could not be listed, and why.
+    unlisted: Vec<String>,
 }
 
 /// Where planning stands.
@@ -139,6 +143,8 @@ impl Cycle {
             };
             match self.db.watermark(key.clone()).await?.filter(|synced_to| *synced_to <= began) {
                 Some(synced_to) => match self.new_scopes(&key.collection, synced_to).await {
+                    // an empty answer may hide a failure: the watermark stays, which costs nothing
+                    Ok(new) if new.is_empty() => continue,
                     Ok(new) => scopes.extend(new),
                     Err(error) => planning.could_not_list(&scope, error)?,
                 },
@@ -253,24 +259,24 @@ impl Cycle {
         self.tell(Event::Walking { scope: describe(&scope) }).await;
         for failures in 1.. {
             let error = match self.walk_once(&scope).await {
-                Ok((walk, outcome)) => {
+                Ok((walk, outcome, unlisted)) => {
                     let (walk_id, started_at) = (walk.walk_id, walk.started_at);
-                    return Ok(Walked { scope, walk_id, started_at, outcome });
+                    return Ok(Walked { scope, walk_id, started_at, outcome, unlisted });
                 }
                 Err(Error::Remote(error)) if error.is_outage() => error,
                 Err(error) => return Err((scope, error)),
             };
             match self.wait_out_an_outage().await {
-                Ok(true) => {}
+                Ok(true) if failures < MOST_OUTAGES => {}
                 Ok(false) if failures < self.client.retry_options().attempts => {}
-                Ok(false) => return Err((scope, error.into())),
+                Ok(_) => return Err((scope, error.into())),
                 Err(error) => return Err((scope, error)),
             }
         }
         Err((scope, Error::Stopped)) // not reached: the loop has no end of its own
     }
 
-    async fn walk_once(&self, scope: &Scope) -> Result<(Walk, Outcome), Error> {
+    async fn walk_once(&self, scope: &Scope) -> Result<(Walk, Outcome, Vec<String>), Error> {
         let base_url = self.client.base_url().as_str();
         let dialect = self.client.dialect().to_string();
         let walk = self.db.begin_walk(&describe(scope), base_url, &dialect, self.now()).await?;
@@ -283,18 +289,21 @@ impl Cycle {
             () = self.drain.cancelled() => return Err(Error::Stopped),
             both = both => both,
         };
-        recorded?;
+        let unlisted = recorded?;
         let outcome = outcome?;
         self.db.finish_walk(walk.walk_id, outcome.rejected_rows, self.now()).await?;
-        Ok((walk, outcome))
+        Ok((walk, outcome, unlisted))
     }
 
-    async fn record(&self, walk_id: i64, mut listed: mpsc::Receiver<Listed>) -> Result<(), Error> {
+    /// Records what a walk lists; gives what it could not list.
+    async fn record(&self, walk_id: i64, mut listed: mpsc::Receiver<Listed>) -> Result<Vec<String>, Error> {
+        let mut unlisted = Vec::new();
         while let Some(listed) = listed.recv().await {
             match listed {
                 Listed::Patients(patients) => self.db.store_patients(walk_id, patients).await?,
                 Listed::Studies(studies) => self.db.store_studies(walk_id, studies).await?,
                 Listed::Series(series) => self.db.store_series(walk_id, series).await?,
+                Listed::Unlisted(what) => unlisted.push(what),
                 Listed::PartDone(part) => self.db.walk_part_done(walk_id, part).await?,
                 Listed::Disagreement(subject, remark) => {
                     self.db.remark(walk_id, Remark { is_rejected_row: false, subject, remark }).await?;
@@ -308,7 +317,7 @@ impl Cycle {
                 }
             }
         }
-        Ok(())
+        Ok(unlisted)
     }
 
     async fn decide_walk(
@@ -331,9 +340,7 @@ impl Cycle {
                 self.db.enqueue(run_id, wanted, self.now()).await?;
             }
         }
-        if let Some(collection) = whole {
-            planning.settle(collection, walked, listed);
-        }
+        planning.settle(walked, listed);
         self.note_unlisted(selection, walked, planning, visit).await
     }
 
@@ -428,17 +435,32 @@ impl Planning {
         warn!("cannot list {}: {}", describe(scope), chain(&error));
         self.totals.unwalked.push(format!("{}: {}", describe(scope), chain(&error)));
         self.unsettled.extend(scope.collection.clone());
+        // it is named with its reason, which says more than that it is not listed
+        let named = [
+            scope.patient_id.as_ref().map(|patient| ("patient", patient.to_string())),
+            scope.study_instance_uid.as_ref().map(|study| ("study", study.to_string())),
+            scope.series_instance_uid.as_ref().map(|series| ("series", series.to_string())),
+        ];
+        self.found.extend(named.into_iter().flatten());
         Ok(())
     }
 
-    /// Notes how the walk of a whole collection ended: an empty one is a hidden failure, a resumed one began earlier.
-    fn settle(&mut self, collection: &CollectionName, walked: &Walked, listed: usize) {
-        if listed == 0 {
+    /// Notes how a walk ended: a collection without a series is a hidden failure, and no watermark moves past anything
+    /// that was not listed.
+    fn settle(&mut self, walked: &Walked, listed: usize) {
+        let Some(collection) = &walked.scope.collection else { return };
+        let is_whole_collection = whole_collection(&walked.scope).is_some();
+        if is_whole_collection && listed == 0 {
             self.totals
                 .unwalked
                 .push(format!("collection `{collection}`: the service lists no series of it"));
+        }
+        // what remains of a whole collection was confirmed by asking again; of something new it may still be to come
+        let is_open = if is_whole_collection { listed == 0 } else { !walked.outcome.is_whole };
+        if is_open || !walked.unlisted.is_empty() {
             self.unsettled.insert(collection.clone());
         }
+        self.totals.unwalked.extend(walked.unlisted.iter().cloned());
         for (_, to) in self.watermarks.iter_mut().filter(|(key, _)| key.collection == *collection) {
             *to = walked.started_at.min(*to);
         }

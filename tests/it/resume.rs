@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
 use crate::support::fake_tcia::{FakeTcia, Fault};
@@ -19,8 +19,14 @@ fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// The record of a mirror that may not be there yet.
+fn record(lab: &Lab) -> Option<Connection> {
+    let path = lab.root().join(".tcia-mirror/state.sqlite");
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).ok()
+}
+
 fn staged(lab: &Lab, series: &str) -> i64 {
-    let Ok(record) = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")) else { return 0 };
+    let Some(record) = record(lab) else { return 0 };
     let sql =
         "SELECT count(*) FROM staged_instance JOIN series USING (series_id) WHERE series_instance_uid = ?1";
     record.query_row(sql, [series], |row| row.get(0)).unwrap_or(0)
@@ -97,7 +103,7 @@ fn a_walk_that_was_killed_goes_on_where_it_stopped() {
 }
 
 fn parts_done(lab: &Lab) -> i64 {
-    let Ok(record) = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")) else { return 0 };
+    let Some(record) = record(lab) else { return 0 };
     record.query_row("SELECT count(*) FROM walk_part", [], |row| row.get(0)).unwrap_or(0)
 }
 
