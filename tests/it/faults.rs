@@ -246,3 +246,65 @@ fn a_service_that_is_down_for_a_while_costs_no_series_a_try() {
     assert_eq!(ended.summary()["placed"], 1);
     assert_sound(&lab.root());
 }
+
+#[test]
+fn instances_of_an_older_version_are_never_mixed_with_a_newer_one() {
+    let day_0 = Catalogue::small(1, 6, 3000);
+    let mut day_1 = day_0.clone();
+    for bytes in day_1.series[0].files.values_mut() {
+        *bytes.last_mut().unwrap() ^= 1;
+    }
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    day_0.build(first.path());
+    day_1.series[0].submitted = "2030-01-01";
+    day_1.build(second.path());
+    let fake = FakeTcia::start(first.path());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    // five of six instances arrive, then neither ZIP nor single image brings the last one
+    fake.script("getImage", "", None, Fault::CutAfter(17_000));
+    fake.script("getSingleImage", "", None, answer(500, "text/plain", "no"));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(3);
+
+    let _fake = fake.restart(second.path());
+    lab.run(&["retry"]).assert_code(0);
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+
+    assert!(tree(&lab.root()) == day_1.expected_tree(true));
+    assert_sound(&lab.root());
+}
+
+#[test]
+fn an_outage_costs_no_series_a_try_however_many_meet_it() {
+    let catalogue = Catalogue::small(8, 1, 1000);
+    let source = tempfile::tempdir().unwrap();
+    catalogue.build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.configure("[jobs]\nattempts = 1\n[retry]\nattempts = 1\ngive_up = \"30s\"\n[limits]\nparallel = 4");
+    let down = || answer(503, "text/html", "<html>down</html>");
+    fake.script("getImage", "", Some(4), down());
+    lab.run(&["plan", "--collection", COLLECTION]).assert_code(0);
+    fake.script("getCollectionValues", "", Some(3), down());
+    let ended = lab.run(&["mirror", "--study", "1.2.826.1.1"]);
+
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    assert_sound(&lab.root());
+}
+
+#[test]
+fn a_service_that_refuses_everything_stops_the_run_and_parks_nothing() {
+    let catalogue = catalogue();
+    let source = tempfile::tempdir().unwrap();
+    catalogue.build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    fake.script("getImage", "", None, answer(403, "text/html", "<html>key revoked</html>"));
+
+    let ended = lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+
+    assert!(ended.stderr.contains("403"), "{}", ended.stderr);
+    fake.heal();
+    lab.run(&["resume"]).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+}

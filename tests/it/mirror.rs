@@ -246,3 +246,56 @@ fn a_change_of_licence_or_description_fetches_nothing() {
     let licence: String = record.query_row("SELECT license_name FROM series", [], |row| row.get(0)).unwrap();
     assert_eq!(licence, "CC BY 4.0");
 }
+
+#[test]
+fn a_listing_that_never_comes_whole_is_narrowed_or_fails_and_moves_no_watermark() {
+    let catalogue = Catalogue::large();
+    let (_source, fake) = served(&catalogue);
+    let refused = || Fault::Answer(500, Vec::new(), b"Server was not able to process your request".to_vec());
+    let empty = || Fault::Answer(200, Vec::new(), Vec::new());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    // no list of a whole collection of series is ever given: every patient is asked for
+    fake.script_without("getSeries", "PatientID", refused());
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+
+    for (endpoint, fault) in
+        [("getCollectionValues", empty()), ("getPatient", refused()), ("getSeries", empty())]
+    {
+        fake.heal();
+        fake.script(endpoint, "", None, fault);
+        let lab = Lab::new(&fake.base_url("nbia-v4"));
+        let ended = lab.run(&["mirror", "--all-collections"]);
+        assert_eq!(ended.code, Some(1), "{endpoint}: {}", ended.stderr);
+        let status = lab.run(&["--json", "status"]).json();
+        assert_eq!(status[0]["watermarks"].as_array().unwrap().len(), 0, "{endpoint}");
+    }
+}
+
+#[test]
+fn a_patient_that_cannot_be_listed_is_named_and_the_others_are_mirrored() {
+    let catalogue = Catalogue::large();
+    let (_source, fake) = served(&catalogue);
+    let refused = || Fault::Answer(500, Vec::new(), b"Server was not able to process your request".to_vec());
+    fake.script("getSeries", "PatientID=TEST-0003", None, refused());
+    fake.script_without("getSeries", "PatientID", refused());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    let ended = lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+
+    assert!(ended.stderr.contains("cannot list patient `TEST-0003`"), "{}", ended.stderr);
+    let others = catalogue.series.iter().filter(|series| series.patient_id != "TEST-0003").cloned().collect();
+    assert!(tree(&lab.root()) == Catalogue { series: others }.expected_tree(true));
+    assert_sound(&lab.root());
+}
+
+#[test]
+fn an_address_that_carries_a_key_is_refused_and_not_repeated() {
+    for address in
+        ["http://lab:hunter2@127.0.0.1:9/nbia-api/services/v4", "http://127.0.0.1:9/x?api_key=hunter2"]
+    {
+        let ended = Lab::new(address).run(&["mirror", "--collection", COLLECTION]).assert_code(2);
+        assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    }
+}

@@ -36,6 +36,8 @@ pub(crate) struct SampleSeries {
     pub(crate) study: String,
     pub(crate) series: String,
     pub(crate) modality: &'static str,
+    /// The newest submission of any of its images.
+    pub(crate) submitted: &'static str,
     /// The day it was made public.
     pub(crate) released: &'static str,
     pub(crate) files: BTreeMap<String, Vec<u8>>,
@@ -67,6 +69,7 @@ impl SampleSeries {
             study: study.to_owned(),
             series: series.to_owned(),
             modality: if instances.is_multiple_of(2) { "CT" } else { "MR" },
+            submitted: "2020-01-01",
             released: "2020-01-02",
             files: (1..=instances).map(file).collect(),
         }
@@ -142,7 +145,7 @@ impl Catalogue {
         for series in &self.series {
             let row = json!({ "Collection": COLLECTION, "PatientID": series.patient_id,
                 "StudyInstanceUID": series.study, "SeriesInstanceUID": series.series, "Modality": series.modality,
-                "SeriesDescription": "a/b \"quoted\"", "DateReleased": series.released });
+                "SeriesDescription": "a/b \"quoted\"", "SubmissionTimestamp": series.submitted, "DateReleased": series.released });
             let named =
                 |(uid, bytes): (&String, &Vec<u8>)| (SopInstanceUid::parse(uid).unwrap(), bytes.clone());
             let files = series.files.iter().map(named).collect();

@@ -39,6 +39,8 @@ struct Rule {
     endpoint: &'static str,
     /// A part of the query that must be there.
     about: String,
+    /// Whether the part must be missing instead.
+    inverted: bool,
     /// How often still; `None` for always.
     times: Option<u32>,
     fault: Fault,
@@ -105,7 +107,19 @@ impl FakeTcia {
 
     /// Breaks answers of an endpoint whose query has `about` in it, so often, or always.
     pub(crate) fn script(&self, endpoint: &'static str, about: &str, times: Option<u32>, fault: Fault) {
-        self.script.lock().unwrap().rules.push(Rule { endpoint, about: about.to_owned(), times, fault });
+        self.script.lock().unwrap().rules.push(Rule {
+            endpoint,
+            about: about.to_owned(),
+            inverted: false,
+            times,
+            fault,
+        });
+    }
+
+    /// Always breaks answers of an endpoint whose query has not `about` in it.
+    pub(crate) fn script_without(&self, endpoint: &'static str, about: &str, fault: Fault) {
+        let about = about.to_owned();
+        self.script.lock().unwrap().rules.push(Rule { endpoint, about, inverted: true, times: None, fault });
     }
 
     /// Breaks nothing any more.
@@ -160,7 +174,7 @@ impl Script {
     fn fault(&mut self, endpoint: &str, query: &str) -> Option<Fault> {
         let strikes = |rule: &&mut Rule| {
             rule.endpoint == endpoint
-                && query.contains(&rule.about)
+                && query.contains(&rule.about) != rule.inverted
                 && rule.times.is_none_or(|times| times > 0)
         };
         let rule = self.rules.iter_mut().find(strikes)?;
