@@ -60,7 +60,7 @@ impl<'a> Arrival<'a> {
             }
             Header::Wanted { .. } => {
                 staging.discard(self.incoming)?;
-                Err(Error::TooLarge { entry: "a DICOM header", limit: HEADER_LIMIT as u64 })
+                Err(Error::TooLong { entry: "a DICOM header", limit: HEADER_LIMIT as u64 })
             }
         }
     }

@@ -30,8 +30,10 @@ pub enum Error {
     TooLarge { entry: &'static str, limit: u64 },
     #[error("getSOPInstanceUIDs lists no instance")]
     NoInstances,
-    #[error("the series is larger than the {listed} bytes that the service lists")]
-    LargerThanListed { listed: u64 },
+    #[error("the ZIP holds more {what} than the {listed} that the service lists")]
+    MoreThanListed { what: &'static str, listed: u64 },
+    #[error("{entry} is longer than {limit} bytes")]
+    TooLong { entry: &'static str, limit: u64 },
     #[error(transparent)]
     Verify(#[from] VerifyError),
     #[error("a thread of the download ended early")]
@@ -68,14 +70,14 @@ impl Error {
     pub fn taints_what_is_staged(&self) -> bool {
         match self {
             Self::Verify(mismatch) => !matches!(mismatch, VerifyError::Empty | VerifyError::NothingToCompare),
-            Self::Staging(StagingError::Conflict { .. }) | Self::LargerThanListed { .. } => true,
+            Self::Staging(StagingError::Conflict { .. }) | Self::MoreThanListed { .. } => true,
             _ => false,
         }
     }
 
     /// Whether what the service lists and what it sends contradict each other: the listing may be out of date.
     pub fn contradicts_listing(&self) -> bool {
-        matches!(self, Self::Verify(_) | Self::LargerThanListed { .. })
+        matches!(self, Self::Verify(_) | Self::MoreThanListed { .. })
     }
 }
 

@@ -128,6 +128,10 @@ impl Fetch {
         if expected.size_bytes.is_some() && staging.check(&expected).is_ok() {
             return Ok((staging, expected));
         }
+        let limit = self.options.max_series;
+        if expected.size_bytes.is_some_and(|size_bytes| size_bytes > limit) {
+            return Err(Error::TooLarge { entry: "the series", limit });
+        }
         let singles =
             self.client.offers(Endpoint::SingleImage) && self.client.offers(Endpoint::SopInstanceUids);
         match self.options.how {
@@ -183,7 +187,8 @@ impl Fetch {
         let mut staging = unpacked.staging;
         expected.md5_list = unpacked.md5_list;
         let shortfall = match unpacked.ended {
-            Err(error) if !error.is_of_the_answer() => return Err(error),
+            // single instances would only bring the rest of what is too much
+            Err(error) if !error.is_of_the_answer() || error.is_over_limit() => return Err(error),
             Err(error) => error,
             Ok(()) => match staging.check(&expected) {
                 Ok(_) => return Ok((staging, expected)),

@@ -81,15 +81,15 @@ impl Fetch {
         Ok(Unpacked { staging, md5_list, last, ended })
     }
 
-    /// A ZIP that is larger than the listing allows, and not than the configuration does, contradicts the listing.
+    /// A ZIP that holds more than the listing allows, and not more than the configuration does, contradicts the listing.
     fn by_the_listing(&self, error: Error, expected: &Expected) -> Error {
-        match (error, most_by_listing(expected)) {
-            (Error::Unpack(UnpackError::OverLimit { allowed, .. }), Some(most))
-                if allowed == most && most < self.options.max_instance.min(self.options.max_series) =>
-            {
-                Error::LargerThanListed { listed: expected.size_bytes.unwrap_or_default() }
-            }
-            (error, _) => error,
+        let Error::Unpack(UnpackError::OverLimit { what, allowed, .. }) = error else { return error };
+        let by_bytes = expected.size_bytes.filter(|_| Some(allowed) == most_by_listing(expected));
+        let by_entries = expected.image_count.filter(|count| allowed == most_entries(*count));
+        let configured = [self.options.max_instance, self.options.max_series].contains(&allowed);
+        match by_bytes.or(by_entries.map(u64::from)) {
+            Some(listed) if !configured => Error::MoreThanListed { what, listed },
+            _ => error,
         }
     }
 
@@ -100,13 +100,18 @@ impl Fetch {
 
     fn limits(&self, expected: &Expected) -> Limits {
         let max_total_bytes = self.most_bytes(expected);
-        let entries = expected.image_count.map(|count| u64::from(count) * 2 + OTHER_ENTRIES);
+        let entries = expected.image_count.map(most_entries);
         Limits {
             max_entry_bytes: self.options.max_instance.min(max_total_bytes),
             max_total_bytes,
             max_entries: entries.unwrap_or(MOST_ENTRIES),
         }
     }
+}
+
+/// Entries that a ZIP of so many instances may have.
+fn most_entries(image_count: u32) -> u64 {
+    u64::from(image_count) * 2 + OTHER_ENTRIES
 }
 
 /// What the files of a series may have in all by what is listed: a tenth and a MiB more.
@@ -186,7 +191,7 @@ fn read_text(entry: &mut Entry<'_, BodyReader>, name: &'static str, limit: u64) 
     let mut text = Vec::new();
     while let Some(bytes) = entry.next_chunk()? {
         if text.len() as u64 + bytes.len() as u64 > limit {
-            return Err(Error::TooLarge { entry: name, limit });
+            return Err(Error::TooLong { entry: name, limit });
         }
         text.extend_from_slice(bytes);
     }

@@ -62,8 +62,8 @@ impl Body {
         self.window.received += bytes as u64;
         self.window.waited += waited;
         if self.window.waited >= self.shared.http.idle_timeout {
-            let least = self.shared.http.min_rate.saturating_mul(self.window.waited.as_secs());
-            if self.window.received < least {
+            let least = u128::from(self.shared.http.min_rate) * self.window.waited.as_millis() / 1000;
+            if u128::from(self.window.received) < least {
                 return Err(self.silence());
             }
             self.window = Window::default();

@@ -284,7 +284,9 @@ impl Client {
     pub async fn series_size(&self, series: &SeriesInstanceUid) -> Result<Option<SeriesSize>, Error> {
         let rows: Vec<SeriesSize> =
             self.list(Endpoint::SeriesSize, &of_series(series)).await?.read_all().await?;
-        Ok(rows.into_iter().next())
+        let says_something =
+            |size: &SeriesSize| size.total_size_in_bytes.is_some() || size.object_count.is_some();
+        Ok(rows.into_iter().find(says_something))
     }
 
     /// The instances of a series (getSOPInstanceUIDs), in no order.

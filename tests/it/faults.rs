@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
-use crate::support::dicom_file;
+use crate::support::dicom_bytes;
 use crate::support::fake_tcia::{Entries, FakeTcia, Fault};
 use crate::support::java_zip::JavaZip;
 use crate::support::program::{Lab, is_instance, tree};
@@ -188,7 +188,7 @@ fn what_does_not_belong_to_a_series_is_left_out_of_it() {
     let source = tempfile::tempdir().unwrap();
     catalogue.build(source.path());
     let fake = FakeTcia::start(source.path());
-    let stranger = dicom_file::file("1.2.826.1.1", "1.2.826.1.1.99", "1.2.826.1.1.99.1", 100, 1);
+    let stranger = dicom_bytes::instance("1.2.826.1.1", "1.2.826.1.1.99", "1.2.826.1.1.99.1", b"stranger");
     let page = b"<html>error</html>".to_vec();
 
     for (name, extra) in [("stranger.dcm", stranger), ("oops.dcm", page)] {

@@ -7,7 +7,7 @@ use serde_json::json;
 use tcia_mirror::demo::SampleMirror;
 use tcia_mirror::dicom::SopInstanceUid;
 
-use super::dicom_file;
+use super::dicom_bytes;
 
 /// The collection that all of it is in.
 pub(crate) const COLLECTION: &str = "CT COLONOGRAPHY";
@@ -26,6 +26,15 @@ const ODD_PATIENTS: [(&str, &str); 10] = [
     ("GBM_DSC_MRI_DRO_Bo=3T", "GBM_DSC_MRI_DRO_Bo=3T"),
     ("P_01535_LEFT_CC_1.dcm", "P_01535_LEFT_CC_1.dcm"),
 ];
+
+/// Noise of a linear congruential generator: does not shrink, and is the same in every run.
+fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let next = |state: &u64| {
+        Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407))
+    };
+    let states = std::iter::successors(Some(seed), next).skip(1);
+    states.map(|state| state.to_be_bytes()[0]).take(length).collect()
+}
 
 /// One series and its files.
 #[derive(Clone, Debug)]
@@ -54,13 +63,8 @@ impl SampleSeries {
     ) -> Self {
         let file = |number: u64| {
             let instance = format!("{series}.{number}");
-            let bytes = dicom_file::file(
-                study,
-                series,
-                &instance,
-                bytes + usize::try_from(number).unwrap(),
-                number + instances,
-            );
+            let length = bytes + usize::try_from(number).unwrap();
+            let bytes = dicom_bytes::instance(study, series, &instance, &noise(length, number + instances));
             (instance, bytes)
         };
         Self {
