@@ -29,8 +29,11 @@ struct Imports(BTreeSet<String>);
 
 impl Imports {
     fn add(&mut self, segments: &[String]) {
-        if let Some((first, rest)) = segments.split_first().filter(|(first, _)| *first == "crate") {
-            assert_eq!(first, "crate");
+        // `pub(crate)` is a path too, and imports nothing
+        if let [first, rest @ ..] = segments
+            && first == "crate"
+            && !rest.is_empty()
+        {
             self.0.insert(rest.join("::"));
         }
     }

@@ -178,3 +178,176 @@ pub(super) fn listed(row: &Row<'_>) -> Result<ListedSeries, Error> {
         local: Local::read(row, 3)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::JobState;
+    use super::super::fixture::{BASE_URL, in_memory, instance, list, number, place, series, uid};
+    use super::*;
+
+    fn row<T: DeserializeOwned>(row: Value) -> T {
+        serde_json::from_value(row).unwrap()
+    }
+
+    /// The next two series of a walk.
+    async fn page(db: &Db, walk_id: i64, after: i64) -> Vec<ListedSeries> {
+        db.listed_series(walk_id, None, (walk_id, after), 2).await.unwrap()
+    }
+
+    fn ids(listed: &[ListedSeries]) -> Vec<i64> {
+        listed.iter().map(|listed| listed.series_id).collect()
+    }
+
+    #[tokio::test]
+    async fn null_and_empty_stay_apart() {
+        let db = in_memory();
+        let patient: Patient = row(json!({"Collection": "A", "PatientID": "", "PatientSex": ""}));
+
+        db.store_patients(1, vec![patient]).await.unwrap();
+
+        let sql = "SELECT count(*) FROM patient
+                   WHERE patient_id = '' AND patient_sex = '' AND patient_name IS NULL AND ethnic_group IS NULL";
+        assert_eq!(number(&db, sql).await, 1);
+    }
+
+    #[tokio::test]
+    async fn what_no_column_is_made_for_is_kept_under_its_own_name() {
+        let db = in_memory();
+        let other = json!({"Site": "UCSF", "NewColumn": null});
+        let patient: Patient = row(json!({"Collection": "A", "PatientID": "P", "Other": other}));
+        let study: Study = row(
+            json!({"Collection": "A", "PatientID": "P", "StudyInstanceUID": "1.2", "SeriesCount": 2, "Other": other}),
+        );
+
+        db.store_patients(1, vec![patient]).await.unwrap();
+        db.store_studies(1, vec![study]).await.unwrap();
+
+        let sql = "SELECT count(*) FROM study JOIN patient USING (collection, patient_id)
+                   WHERE patient.other ->> '$.Site' = 'UCSF' AND json_type(study.other, '$.NewColumn') = 'null'
+                       AND series_count = 2";
+        assert_eq!(number(&db, sql).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_row_that_is_listed_again_is_the_same_row_as_it_came_last() {
+        let db = in_memory();
+        let patient =
+            |sex: Value| row::<Patient>(json!({"Collection": "A", "PatientID": "P", "PatientSex": sex}));
+        let study = |date: Value| {
+            row::<Study>(
+                json!({"Collection": "A", "PatientID": "P", "StudyInstanceUID": "1.2", "StudyDate": date}),
+            )
+        };
+
+        db.store_patients(1, vec![patient(json!("M")), patient(json!("F"))]).await.unwrap();
+        db.store_patients(2, vec![patient(Value::Null)]).await.unwrap();
+        db.store_studies(1, vec![study(Value::Null), study(json!("2015-05-27"))]).await.unwrap();
+
+        assert_eq!(number(&db, "SELECT count(*) FROM patient").await, 1);
+        assert_eq!(
+            number(&db, "SELECT count(*) FROM patient WHERE patient_sex IS NULL AND walk_id = 2").await,
+            1
+        );
+        assert_eq!(number(&db, "SELECT count(*) FROM collection WHERE walk_id = 2").await, 1);
+        assert_eq!(number(&db, "SELECT count(*) FROM study").await, 1);
+        assert_eq!(number(&db, "SELECT count(*) FROM study WHERE study_date = '2015-05-27'").await, 1);
+    }
+
+    #[tokio::test]
+    async fn the_same_name_elsewhere_is_another_patient_and_another_study() {
+        let db = in_memory();
+        let patient = |collection: &str| row::<Patient>(json!({"Collection": collection, "PatientID": "P"}));
+        let study = |patient: &str| {
+            row::<Study>(json!({"Collection": "A", "PatientID": patient, "StudyInstanceUID": "1.2"}))
+        };
+
+        db.store_patients(1, vec![patient("A"), patient("a")]).await.unwrap();
+        db.store_studies(1, vec![study("P"), study("p")]).await.unwrap();
+
+        assert_eq!(number(&db, "SELECT count(*) FROM patient").await, 2);
+        assert_eq!(number(&db, "SELECT count(*) FROM collection").await, 2);
+        assert_eq!(number(&db, "SELECT count(*) FROM study").await, 2);
+    }
+
+    #[tokio::test]
+    async fn a_series_that_is_listed_again_keeps_its_job_and_its_place() {
+        let db = in_memory();
+        let run_id = db.begin_run("mirror", BASE_URL, 0).await.unwrap();
+        let first = list(&db, 1, &[series("A", "1.2.3")]).await;
+        db.enqueue(run_id, first.clone(), 0).await.unwrap();
+        place(&db, first[0], "A/P/1.2/1.2.3", vec![instance("1.2.3.1", 19)]).await;
+        let before = db.series(&uid("1.2.3")).await.unwrap().unwrap();
+        let moved = Series { image_count: Some(2), ..series("B", "1.2.3") };
+
+        let second = list(&db, 2, std::slice::from_ref(&moved)).await;
+
+        let after = db.series(&uid("1.2.3")).await.unwrap().unwrap();
+        assert_eq!(second, first);
+        assert_eq!(after.series, moved);
+        assert_eq!(after.local, before.local);
+        assert_eq!(after.local.unwrap().state, JobState::Done);
+        assert_eq!(db.instances(first[0]).await.unwrap(), [instance("1.2.3.1", 19)]);
+    }
+
+    #[tokio::test]
+    async fn a_walk_gives_its_series_page_by_page() {
+        let db = in_memory();
+        let rows = list(&db, 1, &["1.1", "1.2", "1.3", "1.4"].map(|uid| series("A", uid))).await;
+        list(&db, 2, &[series("A", "1.2")]).await;
+
+        let first = page(&db, 1, 0).await;
+        let second = page(&db, 1, rows[2]).await;
+        let end = page(&db, 1, rows[3]).await;
+
+        assert_eq!((ids(&first), ids(&second)), (vec![rows[0], rows[2]], vec![rows[3]]));
+        assert!(end.is_empty() && first[0].local.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_walk_of_a_collection_gives_what_a_later_walk_has_listed_again() {
+        let db = in_memory();
+        let rows = list(&db, 5, &["1.1", "1.2", "1.3"].map(|uid| series("A", uid))).await;
+        list(&db, 4, &[series("A", "1.4")]).await;
+        list(&db, 6, &[series("A", "1.1"), series("B", "1.5")]).await;
+        let collection = Some(CollectionName::new("A"));
+
+        let first = db.listed_series(5, collection.clone(), (5, 0), 2).await.unwrap();
+        let last = &first[1];
+        let second = db.listed_series(5, collection, (last.walk_id, last.series_id), 2).await.unwrap();
+
+        assert_eq!((ids(&first), ids(&second)), (vec![rows[1], rows[2]], vec![rows[0]]));
+        assert_eq!(second[0].walk_id, 6);
+    }
+
+    #[tokio::test]
+    async fn unlisted_series_are_placed_ones_of_the_collection_that_the_walk_did_not_list() {
+        let db = in_memory();
+        let run_id = db.begin_run("mirror", BASE_URL, 0).await.unwrap();
+        let rows = list(&db, 1, &["1.1", "1.2", "1.3"].map(|uid| series("A", uid))).await;
+        let elsewhere = list(&db, 1, &[series("B", "1.4")]).await;
+        db.enqueue(run_id, [rows.clone(), elsewhere.clone()].concat(), 0).await.unwrap();
+        for row in [rows[0], rows[1], elsewhere[0]] {
+            place(&db, row, &format!("A/P/1/{row}"), Vec::new()).await;
+        }
+        list(&db, 3, &[series("A", "1.1")]).await;
+
+        let unlisted = db.unlisted_series(&CollectionName::new("A"), 2).await.unwrap();
+
+        assert_eq!(ids(&unlisted), [rows[1]]);
+    }
+
+    #[tokio::test]
+    async fn a_series_that_is_asked_for_between_two_walks_stays_in_its_walk() {
+        let db = in_memory();
+        list(&db, 7, &[series("A", "1.2.3")]).await;
+
+        db.relist_series(Series { image_count: Some(5), ..series("A", "1.2.3") }).await.unwrap();
+
+        let listed = page(&db, 7, 0).await;
+        assert_eq!(listed[0].series.image_count, Some(5));
+        assert!(db.relist_series(series("A", "9.9")).await.is_err());
+        assert!(db.series(&uid("9.9")).await.unwrap().is_none());
+    }
+}

@@ -99,3 +99,57 @@ pub(super) fn as_json(table: &str, columns: Columns) -> String {
     let pairs: Vec<_> = columns.iter().map(pair).collect();
     format!("json_object({})", pairs.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::fixture::{block_on, in_memory, list, series, uid};
+    use super::super::sample;
+    use crate::dicom::{PatientId, Series};
+
+    #[tokio::test]
+    async fn a_series_comes_back_as_it_was_listed() {
+        let db = in_memory();
+        let listed = sample::series(json!({
+            "Collection": "Lung \"Tests\"", "PatientID": "007", "StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3",
+            "Modality": "", "SeriesDescription": "{\"not\": [\"json\"]}", "SeriesNumber": "1e3",
+            "ImageCount": 48, "FileSize": 5_000_000_000_u64, "SubmissionTimestamp": "2015-05-27 17:12:21",
+            "LicenseURI": "http://creativecommons.org/licenses/by/3.0/",
+            "Other": {"Count": 3, "Ratio": 0.5, "Flag": false, "Nothing": null, "Nested": {"List": [1, "x"]}, "": "\\"},
+        }));
+
+        list(&db, 1, std::slice::from_ref(&listed)).await;
+
+        assert_eq!(db.series(&uid("1.2.3")).await.unwrap().unwrap().series, listed);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_text_comes_back_as_it_was_sent(
+            texts in vec(option::of("[\\x00-\\x1f\"\\\\'%;é\u{10ffff}]{0,4}|.{0,12}"), 4..5), key in ".{0,6}", size in 0..i64::MAX,
+        ) {
+            let sent = Series {
+                patient_id: PatientId::new(texts[0].clone().unwrap_or_default()),
+                series_description: texts[1].clone(),
+                license_name: texts[2].clone(),
+                file_size: u64::try_from(size).ok(),
+                other: [(key, json!(texts[3]))].into_iter().collect(),
+                ..series("A", "1.2.3")
+            };
+
+            let kept = block_on(async {
+                let db = in_memory();
+                list(&db, 1, std::slice::from_ref(&sent)).await;
+                db.series(&uid("1.2.3")).await.unwrap().unwrap().series
+            });
+
+            prop_assert_eq!(kept, sent);
+        }
+    }
+}

@@ -103,3 +103,89 @@ pub(super) fn read_instance(row: &Row<'_>) -> Result<Instance, Error> {
         sha256: row.get(4)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{in_memory, instance, intent, list, queue, series};
+    use super::*;
+    use crate::dicom::Series;
+
+    #[tokio::test]
+    async fn an_instance_comes_back_as_it_was_stored() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 1).await;
+        let odd = Instance {
+            size_bytes: 5_000_000_000,
+            crc32: u32::MAX,
+            md5: [0; 16],
+            sha256: std::array::from_fn(|at| u8::try_from(at * 8).unwrap()),
+            ..instance("1.2.1.1", 0)
+        };
+
+        db.store_staged(rows[0], vec![odd.clone()]).await.unwrap();
+
+        assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [odd]);
+        assert!(db.instances(rows[0]).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_is_staged_again_counts_as_it_came_last() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 2).await;
+
+        db.store_staged(rows[0], vec![instance("1.2.1.1", 1), instance("1.2.1.2", 2)]).await.unwrap();
+        db.store_staged(rows[0], vec![instance("1.2.1.1", 3)]).await.unwrap();
+        db.store_staged(rows[1], vec![instance("1.2.1.1", 4)]).await.unwrap();
+
+        let staged = db.staged_instances(rows[0]).await.unwrap();
+        assert_eq!(staged, [instance("1.2.1.1", 3), instance("1.2.1.2", 2)]);
+        assert_eq!(db.staged_instances(rows[1]).await.unwrap(), [instance("1.2.1.1", 4)]);
+    }
+
+    #[tokio::test]
+    async fn series_with_staged_instances_are_named_once() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 3).await;
+        for row in [rows[0], rows[2]] {
+            db.store_staged(row, vec![instance("1.2.1.1", 1), instance("1.2.1.2", 2)]).await.unwrap();
+        }
+
+        let named = db.series_with_staged().await.unwrap();
+
+        assert_eq!(named, ["1.2.1", "1.2.3"].map(ToOwned::to_owned).into());
+    }
+
+    #[tokio::test]
+    async fn what_is_staged_of_a_series_goes_with_its_version() {
+        let listed = |count| Series { image_count: count, ..series("A", "1.2.3") };
+        for (first, second, stays) in [
+            (Some(2), Some(2), 1),
+            (Some(2), Some(3), 0),
+            (None, Some(2), 0),
+            (Some(2), None, 0),
+            (None, None, 1),
+        ] {
+            let db = in_memory();
+            let rows = list(&db, 1, &[listed(first)]).await;
+            db.store_staged(rows[0], vec![instance("1.2.3.1", 19)]).await.unwrap();
+
+            let relisted = Series { license_name: Some("CC BY 4.0".to_owned()), ..listed(second) };
+            list(&db, 2, &[relisted]).await;
+
+            let staged = db.staged_instances(rows[0]).await.unwrap().len();
+            assert_eq!(staged, stays, "{first:?}, then {second:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_commit_has_begun_to_place_stays_although_the_listing_changes() {
+        let db = in_memory();
+        let rows = list(&db, 1, &[series("A", "1.2.3")]).await;
+        let begun = intent(rows[0], "1.2.3", "A/P/1.2/1.2.3");
+        db.begin_commit(begun, vec![instance("1.2.3.1", 19)]).await.unwrap();
+
+        list(&db, 2, &[Series { image_count: Some(9), ..series("A", "1.2.3") }]).await;
+
+        assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [instance("1.2.3.1", 19)]);
+    }
+}

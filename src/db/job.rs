@@ -219,3 +219,75 @@ fn series_of(connection: &Connection, series_id: i64) -> Result<Series, Error> {
     let sql = format!("SELECT {series} FROM series WHERE series_id = ?1");
     read_json(&connection.prepare_cached(&sql)?.query_row([series_id], |row| row.get::<_, String>(0))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::future::join_all;
+
+    use super::super::fixture::{BASE_URL, in_memory, number, queue, uid};
+    use super::*;
+
+    #[tokio::test]
+    async fn workers_that_claim_at_once_never_get_the_same_job() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 25).await;
+
+        let claims = join_all((0..40).map(|_| db.claim(run_id, 0))).await;
+
+        let mut claimed: Vec<_> =
+            claims.into_iter().filter_map(|claim| claim.unwrap().map(|job| job.series_id)).collect();
+        claimed.sort_unstable();
+        assert_eq!(claimed, rows);
+    }
+
+    #[tokio::test]
+    async fn a_run_does_not_claim_the_jobs_of_another() {
+        let db = in_memory();
+        let (run_id, _) = queue(&db, 1).await;
+        let other = db.begin_run("mirror", BASE_URL, 0).await.unwrap();
+
+        assert!(db.claim(other, 0).await.unwrap().is_none());
+        assert_eq!(db.next_due(other).await.unwrap(), None);
+        assert!(db.claim(run_id, 0).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_job_is_due_in_the_second_it_was_put_off_to() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 1).await;
+        db.claim(run_id, 100).await.unwrap();
+        db.fail(rows[0], Failure::RetryAt(130), "reset".to_owned(), 100).await.unwrap();
+
+        assert!(db.claim(run_id, 129).await.unwrap().is_none());
+        assert_eq!(db.claim(run_id, 130).await.unwrap().unwrap().attempts, 1);
+    }
+
+    #[tokio::test]
+    async fn a_parked_series_tells_why_until_it_is_queued_again() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 1).await;
+        db.fail(rows[0], Failure::Park, "two files differ".to_owned(), 5).await.unwrap();
+        let local = async || db.series(&uid("1.2.1")).await.unwrap().unwrap().local.unwrap();
+
+        let parked = local().await;
+        db.enqueue(run_id, rows, 6).await.unwrap();
+        let queued = local().await;
+
+        assert_eq!(
+            (parked.state, parked.last_error.as_deref()),
+            (JobState::Parked, Some("two files differ"))
+        );
+        assert_eq!((queued.state, queued.last_error), (JobState::Queued, None));
+        assert_eq!(number(&db, "SELECT count(*) FROM series_job_failure").await, 0);
+    }
+
+    #[test]
+    fn a_state_is_read_as_it_is_written() {
+        for state in
+            [JobState::Queued, JobState::Running, JobState::Done, JobState::Parked, JobState::Withdrawn]
+        {
+            assert_eq!(state.to_string().parse::<JobState>().unwrap(), state);
+        }
+        assert!("lost".parse::<JobState>().is_err());
+    }
+}

@@ -6,8 +6,12 @@
 
 mod catalogue;
 mod columns;
+#[cfg(test)]
+mod fixture;
 mod instance;
 mod job;
+#[cfg(test)]
+mod job_model;
 mod listing;
 mod placement;
 mod reader;
@@ -15,12 +19,15 @@ mod report;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 use tokio::sync::{mpsc, oneshot};
@@ -86,11 +93,14 @@ impl Db {
     /// Opens the record, making or migrating it; the caller holds the lock of the root.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let mut connection = connect(path, OpenFlags::default())?;
+        // what is refused below stays as it is: its log is not merged into it when the connection is closed
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         check(path, &connection)?;
         let migrations = Migrations::new(MIGRATIONS.iter().map(|(_, sql)| M::up(sql)).collect());
         migrations
             .to_latest(&mut connection)
             .map_err(|source| Error::Migrate { path: path.to_owned(), source })?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         let (work, mut incoming) = mpsc::channel::<Work>(QUEUE);
         let thread = std::thread::Builder::new().name("record".to_owned()).spawn(move || {
             while let Some(work) = incoming.blocking_recv() {

@@ -236,3 +236,123 @@ fn fingerprint(row: &Row<'_>, first: usize) -> Result<SeriesFingerprint, Error> 
         submission_timestamp: row.get(first + 2)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Failure;
+    use super::super::fixture::{in_memory, instance, intent, number, place, queue, uid};
+    use super::*;
+
+    const PATH: &str = "A/P/1.2/1.2.1";
+
+    #[tokio::test]
+    async fn a_completed_series_has_its_instances_and_nothing_is_staged() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 2).await;
+        db.claim(run_id, 0).await.unwrap();
+        db.fail(rows[0], Failure::RetryAt(0), "reset".to_owned(), 0).await.unwrap();
+        db.store_staged(rows[1], vec![instance("1.2.2.1", 7)]).await.unwrap();
+        let instances = vec![instance("1.2.1.1", 19), instance("1.2.1.2", 20)];
+        let begun = CommitIntent { license_sha256: Some([7; 32]), ..intent(rows[0], "1.2.1", PATH) };
+
+        db.begin_commit(begun.clone(), instances.clone()).await.unwrap();
+        let intents = db.commit_intents().await.unwrap();
+        db.complete(rows[0], 1_700_000_000).await.unwrap();
+
+        assert_eq!(intents, [begun]);
+        assert!(db.commit_intents().await.unwrap().is_empty());
+        assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
+        assert!(db.staged_instances(rows[0]).await.unwrap().is_empty());
+        assert_eq!(db.staged_instances(rows[1]).await.unwrap().len(), 1, "another series keeps its own");
+        let placed = db.placed_series(0, 10).await.unwrap();
+        assert_eq!(placed.len(), 1);
+        assert_eq!((placed[0].path.as_str(), placed[0].license_sha256), (PATH, Some([7; 32])));
+        assert_eq!(number(&db, "SELECT instance_count FROM placement").await, 2);
+        assert_eq!(number(&db, "SELECT size_bytes FROM placement").await, 39);
+        assert_eq!(number(&db, "SELECT placed_at FROM placement").await, 1_700_000_000);
+        assert_eq!(number(&db, "SELECT count(*) FROM series_job_failure").await, 0);
+        assert_eq!(db.left_of_run(run_id).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_completed_series_is_done_in_the_version_that_was_listed_when_its_commit_began() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 1).await;
+        let listed = SeriesFingerprint {
+            image_count: Some(2),
+            size_bytes: Some(39),
+            submission_timestamp: Some("2015-05-27 17:12:21".to_owned()),
+        };
+        let begun = CommitIntent { listed: listed.clone(), ..intent(rows[0], "1.2.1", PATH) };
+
+        db.begin_commit(begun, vec![instance("1.2.1.1", 19)]).await.unwrap();
+        let before = db.series(&uid("1.2.1")).await.unwrap().unwrap().local.unwrap();
+        db.complete(rows[0], 9).await.unwrap();
+        let after = db.series(&uid("1.2.1")).await.unwrap().unwrap().local.unwrap();
+
+        assert_eq!(before, Local { state: JobState::Queued, placed: None, last_error: None });
+        assert_eq!(after, Local { state: JobState::Done, placed: Some(listed), last_error: None });
+    }
+
+    #[tokio::test]
+    async fn a_new_version_takes_the_place_of_the_old_one() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 1).await;
+        place(&db, rows[0], PATH, vec![instance("1.2.1.1", 19), instance("1.2.1.2", 20)]).await;
+        db.enqueue(run_id, rows.clone(), 1).await.unwrap();
+
+        place(&db, rows[0], PATH, vec![instance("1.2.1.2", 20), instance("1.2.1.3", 1)]).await;
+
+        let instances = [instance("1.2.1.2", 20), instance("1.2.1.3", 1)];
+        assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
+        assert_eq!(number(&db, "SELECT size_bytes FROM placement").await, 21);
+        assert_eq!(number(&db, "SELECT count(*) FROM placement").await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_begins_again_is_known_only_by_its_last_beginning() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 1).await;
+        db.store_staged(rows[0], vec![instance("1.2.1.9", 9)]).await.unwrap();
+        db.begin_commit(intent(rows[0], "1.2.1", "old/P/1.2/1.2.1"), vec![instance("1.2.1.1", 1)])
+            .await
+            .unwrap();
+        let last = CommitIntent { stamp: "2".to_owned(), ..intent(rows[0], "1.2.1", PATH) };
+
+        db.begin_commit(last.clone(), vec![instance("1.2.1.2", 2)]).await.unwrap();
+
+        assert_eq!(db.commit_intents().await.unwrap(), [last]);
+        assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [instance("1.2.1.2", 2)]);
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_did_not_happen_is_forgotten_and_what_is_staged_stays() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 1).await;
+        db.begin_commit(intent(rows[0], "1.2.1", PATH), vec![instance("1.2.1.1", 1)]).await.unwrap();
+
+        db.drop_intent(rows[0]).await.unwrap();
+
+        assert!(db.commit_intents().await.unwrap().is_empty());
+        assert!(db.placed_series(0, 10).await.unwrap().is_empty());
+        assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [instance("1.2.1.1", 1)]);
+        assert_eq!(db.left_of_run(run_id).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn placed_series_come_page_by_page() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 5).await;
+        for row in [rows[0], rows[1], rows[4]] {
+            place(&db, row, &format!("A/P/1.2/1.2.{row}"), vec![instance("1.2.3.4", 1)]).await;
+        }
+
+        let first = db.placed_series(0, 2).await.unwrap();
+        let second = db.placed_series(first[1].series_id, 2).await.unwrap();
+        let end = db.placed_series(second[0].series_id, 2).await.unwrap();
+
+        let ids = |page: &[PlacedSeries]| page.iter().map(|placed| placed.series_id).collect::<Vec<_>>();
+        assert_eq!((ids(&first), ids(&second)), (vec![rows[0], rows[1]], vec![rows[4]]));
+        assert!(end.is_empty());
+    }
+}

@@ -236,3 +236,125 @@ fn remarks(connection: &Connection) -> Result<Vec<Remark>, Error> {
         Ok(Remark { is_rejected_row: row.get(0)?, subject: row.get(1)?, remark: row.get(2)? })
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{BASE_URL, instance, list, on_disk, place, series, watermark_key};
+    use super::super::{Db, Failure, WatermarkKey};
+    use super::*;
+    use crate::dicom::Series;
+
+    const NOW: i64 = 1_700_000_000;
+
+    fn sized(collection: &str, series_instance_uid: &str, file_size: Option<u64>) -> Series {
+        Series { file_size, ..series(collection, series_instance_uid) }
+    }
+
+    /// Two collections with seven series: two done, two queued, one running, one parked after two tries, one never
+    /// asked for.
+    async fn known_state(db: &Db) {
+        let run_id = db.begin_run("mirror", BASE_URL, NOW - 100).await.unwrap();
+        let listed = [
+            sized("A", "1.1", Some(39)),
+            sized("A", "1.2", Some(1)),
+            sized("A", "1.3", Some(1000)),
+            sized("B", "1.4", None),
+            sized("B", "1.5", Some(501)),
+            sized("B", "1.6", Some(70_000)),
+            sized("B", "1.7", Some(80_000)),
+        ];
+        let rows = list(db, 1, &listed).await;
+        db.enqueue(run_id, rows[..6].to_vec(), NOW - 90).await.unwrap();
+        place(db, rows[0], "A/P/1.2/1.1", vec![instance("1.1.1", 19), instance("1.1.2", 20)]).await;
+        place(db, rows[1], "A/P/1.2/1.2", vec![instance("1.2.1", 1)]).await;
+        db.fail(rows[5], Failure::RetryAt(0), "reset".to_owned(), NOW - 80).await.unwrap();
+        db.fail(rows[5], Failure::Park, "two files differ".to_owned(), NOW - 70).await.unwrap();
+        db.claim(run_id, NOW - 60).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn every_figure_of_a_known_state_is_right() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        known_state(&db).await;
+
+        let status = Reader::open(&path).unwrap().status(NOW).unwrap();
+
+        assert_eq!(status.series, StateCounts { queued: 2, running: 1, done: 2, parked: 1, withdrawn: 0 });
+        assert_eq!((status.instances, status.bytes, status.bytes_left), (3, 40, 1501));
+        let collection = |collection: &str, series, done, instances, bytes| CollectionReport {
+            collection: collection.to_owned(),
+            series,
+            done,
+            instances,
+            bytes,
+        };
+        assert_eq!(status.collections, [collection("A", 3, 2, 3, 40), collection("B", 3, 0, 0, 0)]);
+        let parked = ParkedSeries {
+            series_instance_uid: "1.6".to_owned(),
+            reason: "two files differ".to_owned(),
+            attempts: 2,
+            since: "2023-11-14T22:12:10Z".to_owned(),
+        };
+        assert_eq!(status.parked, [parked]);
+        assert_eq!((status.rate_bytes_s, status.eta_s), (None, None));
+    }
+
+    #[tokio::test]
+    async fn rate_and_eta_are_those_of_a_heartbeat_that_is_not_too_old() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        known_state(&db).await;
+        let reader = Reader::open(&path).unwrap();
+        let figures = |now| {
+            let status = reader.status(now).unwrap();
+            (status.rate_bytes_s, status.eta_s)
+        };
+
+        db.beat(500, NOW).await.unwrap();
+        let (lively, last_second, gone) = (figures(NOW), figures(NOW + 14), figures(NOW + 15));
+        db.beat(0, NOW).await.unwrap();
+        let still = figures(NOW);
+
+        // 1501 bytes at 500 bytes a second are over in the fourth second
+        assert_eq!(lively, (Some(500), Some(4)));
+        assert_eq!(last_second, lively);
+        assert_eq!(gone, (None, None));
+        assert_eq!(still, (Some(0), None));
+    }
+
+    #[tokio::test]
+    async fn watermarks_and_remarks_are_shown_as_they_were_recorded() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        let narrowed = WatermarkKey { narrowed_by: "modality CT".to_owned(), ..watermark_key("A") };
+        for (key, to) in [(watermark_key("B"), NOW), (narrowed, 60), (watermark_key("A"), 0)] {
+            db.move_watermark(key, to).await.unwrap();
+        }
+        let walk = db.begin_walk("collection `A`", BASE_URL, "nbia-v4", NOW).await.unwrap();
+        let remark = |is_rejected_row, subject: &str| Remark {
+            is_rejected_row,
+            subject: subject.to_owned(),
+            remark: "odd".to_owned(),
+        };
+        for (is_rejected_row, subject) in [(true, "getSeries"), (false, "patient `P`")] {
+            db.remark(walk.walk_id, remark(is_rejected_row, subject)).await.unwrap();
+        }
+
+        let status = Reader::open(&path).unwrap().status(NOW).unwrap();
+
+        let mark = |collection: &str, narrowed_by: &str, synced_to: &str| WatermarkReport {
+            collection: collection.to_owned(),
+            narrowed_by: narrowed_by.to_owned(),
+            base_url: BASE_URL.to_owned(),
+            synced_to: synced_to.to_owned(),
+        };
+        let expected = [
+            mark("A", "", "1970-01-01T00:00:00Z"),
+            mark("A", "modality CT", "1970-01-01T00:01:00Z"),
+            mark("B", "", "2023-11-14T22:13:20Z"),
+        ];
+        assert_eq!(status.watermarks, expected);
+        assert_eq!(status.remarks, [remark(true, "getSeries"), remark(false, "patient `P`")]);
+    }
+}

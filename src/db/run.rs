@@ -142,3 +142,116 @@ impl Db {
 pub(super) fn as_time(seconds: i64) -> String {
     Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |time| time.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reader;
+    use super::super::fixture::{BASE_URL, in_memory, number, on_disk, watermark_key};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watermark_stands_where_it_was_moved_last() {
+        let db = in_memory();
+        let key = watermark_key("A");
+        let mut seen = vec![db.watermark(key.clone()).await.unwrap()];
+
+        for to in [100, 300, 200] {
+            db.move_watermark(key.clone(), to).await.unwrap();
+            seen.push(db.watermark(key.clone()).await.unwrap());
+        }
+
+        assert_eq!(seen, [None, Some(100), Some(300), Some(200)]);
+    }
+
+    #[tokio::test]
+    async fn a_watermark_stands_for_one_service_one_collection_and_one_part_of_it() {
+        let db = in_memory();
+        let key = watermark_key("A");
+        db.move_watermark(key.clone(), 100).await.unwrap();
+
+        let others = [
+            watermark_key("a"),
+            WatermarkKey { base_url: "http://127.0.0.2/v4".to_owned(), ..key.clone() },
+            WatermarkKey { narrowed_by: "modality CT".to_owned(), ..key },
+        ];
+
+        for other in others {
+            assert_eq!(db.watermark(other).await.unwrap(), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn there_is_one_heartbeat_and_it_ends_with_the_run() {
+        let db = in_memory();
+        let run_id = db.begin_run("sync", BASE_URL, 10).await.unwrap();
+        db.beat(5, 11).await.unwrap();
+        db.beat(7, 13).await.unwrap();
+        let (beats, rate) = (
+            number(&db, "SELECT count(*) FROM heartbeat").await,
+            number(&db, "SELECT rate_bytes_s FROM heartbeat WHERE beat_at = 13").await,
+        );
+
+        db.finish_run(run_id, "done".to_owned(), RunTotals::default(), 14).await.unwrap();
+
+        assert_eq!((beats, rate), (1, 7));
+        assert_eq!(number(&db, "SELECT count(*) FROM heartbeat").await, 0);
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_run_is_recorded_with_that_run_only() {
+        let db = in_memory();
+        let ended = db.begin_run("sync", BASE_URL, 10).await.unwrap();
+        db.begin_run("mirror", BASE_URL, 20).await.unwrap();
+
+        let totals = RunTotals { placed: 3, downloaded_bytes: u64::MAX, ..RunTotals::default() };
+        db.finish_run(ended, "stopped".to_owned(), totals, 30).await.unwrap();
+
+        assert_eq!(number(&db, "SELECT count(*) FROM run WHERE finished_at IS NULL").await, 1);
+        assert_eq!(number(&db, "SELECT placed FROM run WHERE outcome = 'stopped'").await, 3);
+        assert_eq!(number(&db, "SELECT max(downloaded_bytes) FROM run").await, i64::MAX);
+    }
+
+    #[tokio::test]
+    async fn the_last_run_is_shown_with_its_totals() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        let none = reader.status(1_700_000_000).unwrap().last_cycle;
+        db.begin_run("mirror", BASE_URL, 1_699_999_500).await.unwrap();
+        let run_id = db.begin_run("sync", BASE_URL, 1_700_000_000).await.unwrap();
+        let under_way = reader.status(1_700_000_000).unwrap().last_cycle.unwrap();
+        let totals = RunTotals {
+            placed: 1,
+            parked: 2,
+            kept: 3,
+            withdrawn: 4,
+            instances: 5,
+            bytes: 6,
+            downloaded_bytes: 7,
+            requests: 8,
+            retries: 9,
+        };
+
+        db.finish_run(run_id, "done".to_owned(), totals, 1_700_000_040).await.unwrap();
+
+        let ended = reader.status(1_700_000_000).unwrap().last_cycle.unwrap();
+        assert_eq!(none, None);
+        assert_eq!((under_way.finished_at, under_way.outcome), (None, None));
+        let expected = RunReport {
+            command: "sync".to_owned(),
+            started_at: "2023-11-14T22:13:20Z".to_owned(),
+            finished_at: Some("2023-11-14T22:14:00Z".to_owned()),
+            outcome: Some("done".to_owned()),
+            totals,
+        };
+        assert_eq!(ended, expected);
+    }
+
+    #[test]
+    fn a_time_is_written_as_people_read_it() {
+        // the text is that of `date --utc --date @1700000000 --iso-8601=seconds`
+        assert_eq!(as_time(1_700_000_000), "2023-11-14T22:13:20Z");
+        assert_eq!(as_time(0), "1970-01-01T00:00:00Z");
+        assert_eq!(as_time(i64::MAX), "9223372036854775807");
+    }
+}

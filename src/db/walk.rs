@@ -96,3 +96,111 @@ fn interrupted(
     let parameters = params![scope, base_url, now - STALE_AFTER_S];
     Ok(connection.query_row(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{BASE_URL, in_memory, number};
+    use super::*;
+
+    const SCOPE: &str = "collection `A`";
+    const BEGAN: i64 = 1_700_000_000;
+    const DAY: i64 = 86_400;
+
+    async fn begin(db: &Db, scope: &str, now: i64) -> Walk {
+        db.begin_walk(scope, BASE_URL, "nbia-v4", now).await.unwrap()
+    }
+
+    /// A record with a walk that was interrupted after one part.
+    async fn interrupted_walk() -> (Db, i64) {
+        let db = in_memory();
+        let walk = begin(&db, SCOPE, BEGAN).await;
+        for part in ["getPatient", "getPatient"] {
+            db.walk_part_done(walk.walk_id, part.to_owned()).await.unwrap();
+        }
+        (db, walk.walk_id)
+    }
+
+    fn remark(subject: &str) -> Remark {
+        Remark {
+            is_rejected_row: false,
+            subject: subject.to_owned(),
+            remark: "2 series, 3 listed".to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_walk_of_less_than_a_day_goes_on() {
+        let (db, walk_id) = interrupted_walk().await;
+
+        let walk = begin(&db, SCOPE, BEGAN + DAY - 1).await;
+
+        assert_eq!((walk.walk_id, walk.started_at), (walk_id, BEGAN));
+        assert_eq!(walk.done, ["getPatient".to_owned()].into());
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_walk_of_a_day_begins_anew() {
+        let (db, walk_id) = interrupted_walk().await;
+
+        let walk = begin(&db, SCOPE, BEGAN + DAY).await;
+
+        assert_ne!(walk.walk_id, walk_id);
+        assert_eq!(walk.started_at, BEGAN + DAY);
+        assert!(walk.done.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_finished_walk_begins_anew() {
+        let (db, walk_id) = interrupted_walk().await;
+        db.finish_walk(walk_id, 3, BEGAN + 5).await.unwrap();
+
+        let walk = begin(&db, SCOPE, BEGAN + 6).await;
+
+        assert_ne!(walk.walk_id, walk_id);
+        assert!(walk.done.is_empty());
+        assert_eq!(number(&db, "SELECT rejected_rows FROM walk WHERE finished_at = 1700000005").await, 3);
+        assert_eq!(number(&db, "SELECT count(*) FROM walk_part").await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_walk_of_another_scope_or_service_does_not_go_on_with_it() {
+        let (db, walk_id) = interrupted_walk().await;
+
+        let other_scope = begin(&db, "collection `A B`", BEGAN + 1).await;
+        let other_service = db.begin_walk(SCOPE, "http://127.0.0.2/v4", "nbia-v4", BEGAN + 1).await.unwrap();
+
+        for walk in [other_scope, other_service] {
+            assert_ne!(walk.walk_id, walk_id);
+            assert!(walk.done.is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_interrupted_walks_the_last_one_goes_on() {
+        let (db, _) = interrupted_walk().await;
+        let second = begin(&db, SCOPE, BEGAN + DAY).await;
+        db.walk_part_done(second.walk_id, "getSeries".to_owned()).await.unwrap();
+
+        let third = begin(&db, SCOPE, BEGAN + DAY + 1).await;
+
+        assert_eq!(third.walk_id, second.walk_id);
+        assert_eq!(third.done, ["getSeries".to_owned()].into());
+    }
+
+    #[tokio::test]
+    async fn a_finished_walk_supersedes_the_remarks_of_earlier_ones_of_its_scope() {
+        let (db, first) = interrupted_walk().await;
+        let other = begin(&db, "collection `B`", BEGAN).await;
+        let second = begin(&db, SCOPE, BEGAN + DAY).await;
+        for (walk_id, subject) in [(first, "first"), (other.walk_id, "other"), (second.walk_id, "second")] {
+            db.remark(walk_id, remark(subject)).await.unwrap();
+        }
+
+        db.finish_walk(second.walk_id, 0, BEGAN + DAY + 9).await.unwrap();
+
+        let of =
+            "SELECT count(*) FROM walk_remark WHERE kind = 'disagreement' AND subject IN ('other', 'second')";
+        assert_eq!(number(&db, of).await, 2);
+        assert_eq!(number(&db, "SELECT count(*) FROM walk_remark").await, 2);
+    }
+}

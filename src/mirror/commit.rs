@@ -111,3 +111,204 @@ impl Verified {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    use super::super::fixture::{
+        FIRST, LICENCE_SHA256, LICENCE_TEXT, PLACE, SECOND, STAGED, Scratch, THIRD, arrive, hex, names,
+        place, series, write,
+    };
+    use super::super::{Expected, Staging};
+    use super::*;
+
+    const REPLACED: &str = ".tcia-mirror/replaced";
+
+    fn inode(scratch: &Scratch, inside: &str) -> u64 {
+        std::fs::symlink_metadata(scratch.path(inside)).unwrap().ino()
+    }
+
+    fn verified(staging: Staging) -> Verified {
+        let image_count = u32::try_from(staging.instances().len()).ok();
+        staging.finish().verify(&Expected { image_count, ..Expected::default() }).unwrap()
+    }
+
+    #[test]
+    fn a_series_appears_whole_under_its_final_name() {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST, SECOND]);
+        staging.keep_license(LICENCE_TEXT).unwrap();
+        let staged = inode(&scratch, STAGED);
+
+        let placed = scratch.commit(staging, "1");
+
+        assert_eq!(placed, Placed { path: place(), instance_count: 2, size_bytes: 39 });
+        assert_eq!(scratch.names(PLACE), ["1.2.826.0.7.1.dcm", "1.2.826.0.7.2.dcm", "LICENSE"]);
+        assert_eq!(scratch.read(&format!("{PLACE}/1.2.826.0.7.2.dcm")), SECOND.content);
+        assert_eq!(scratch.read(&format!("{PLACE}/LICENSE")), LICENCE_TEXT);
+        assert_eq!(inode(&scratch, PLACE), staged, "moved in one step, not copied");
+        assert!(scratch.root.staged().unwrap().is_empty());
+        assert!(scratch.names(REPLACED).is_empty());
+    }
+
+    #[test]
+    fn a_second_commit_of_the_same_files_leaves_the_placed_directory_untouched() {
+        let scratch = Scratch::new();
+        let file = format!("{PLACE}/1.2.826.0.7.1.dcm");
+        scratch.place(&[FIRST, SECOND], "1");
+        let before = (inode(&scratch, PLACE), inode(&scratch, &file));
+
+        let placed = scratch.place(&[FIRST, SECOND], "2");
+
+        assert_eq!(placed, Placed { path: place(), instance_count: 2, size_bytes: 39 });
+        assert_eq!((inode(&scratch, PLACE), inode(&scratch, &file)), before);
+        assert!(scratch.root.staged().unwrap().is_empty());
+        assert!(scratch.names(REPLACED).is_empty());
+    }
+
+    #[test]
+    fn a_commit_of_other_files_moves_the_old_version_to_replaced() {
+        let scratch = Scratch::new();
+        scratch.place(&[FIRST, SECOND], "1");
+
+        scratch.place(&[FIRST, THIRD], "1700000000");
+
+        assert_eq!(scratch.names(PLACE), ["1.2.826.0.7.1.dcm", "1.2.826.0.7.3.dcm"]);
+        assert_eq!(scratch.names(REPLACED), ["1.2.826.0.7~1700000000"]);
+        let old = format!("{REPLACED}/1.2.826.0.7~1700000000");
+        assert_eq!(scratch.names(&old), ["1.2.826.0.7.1.dcm", "1.2.826.0.7.2.dcm"]);
+        assert_eq!(scratch.read(&format!("{old}/1.2.826.0.7.2.dcm")), SECOND.content);
+        assert!(scratch.root.staged().unwrap().is_empty());
+    }
+
+    #[test]
+    fn whatever_differs_in_the_placed_directory_makes_it_an_old_version() {
+        type Change = fn(&Scratch);
+        let cases: [(&str, Change); 5] = [
+            ("a flipped bit", |scratch| scratch.flip(&format!("{PLACE}/1.2.826.0.7.1.dcm"))),
+            ("a file too many", |scratch| scratch.write(&format!("{PLACE}/notes.txt"), b"mine")),
+            ("a file too few", |scratch| {
+                std::fs::remove_file(scratch.path(&format!("{PLACE}/1.2.826.0.7.2.dcm"))).unwrap();
+            }),
+            ("another licence", |scratch| scratch.write(&format!("{PLACE}/LICENSE"), b"another licence\n")),
+            ("no licence", |scratch| {
+                std::fs::remove_file(scratch.path(&format!("{PLACE}/LICENSE"))).unwrap();
+            }),
+        ];
+        for (case, change) in cases {
+            let scratch = Scratch::new();
+            let stage = || {
+                let mut staging = scratch.stage(&[FIRST, SECOND]);
+                staging.keep_license(LICENCE_TEXT).unwrap();
+                staging
+            };
+            scratch.commit(stage(), "1");
+            change(&scratch);
+
+            scratch.commit(stage(), "2");
+
+            assert_eq!(scratch.names(REPLACED), ["1.2.826.0.7~2"], "{case}");
+            assert_eq!(scratch.names(PLACE), ["1.2.826.0.7.1.dcm", "1.2.826.0.7.2.dcm", "LICENSE"], "{case}");
+            assert_eq!(scratch.read(&format!("{PLACE}/1.2.826.0.7.1.dcm")), FIRST.content, "{case}");
+            assert_eq!(scratch.read(&format!("{PLACE}/LICENSE")), LICENCE_TEXT, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_directory_above_the_series_is_not_followed() {
+        for linked in ["Lung Tests", "Lung Tests/P-007", "Lung Tests/P-007/1.2.826.0.5"] {
+            let scratch = Scratch::new();
+            let outside = tempfile::tempdir().unwrap();
+            let link = scratch.path(linked);
+            std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+            symlink(outside.path(), &link).unwrap();
+            let verified = verified(scratch.stage(&[FIRST]));
+
+            let refused = verified.commit(&scratch.root, &place(), "1").unwrap_err();
+
+            assert_eq!(refused.series, series(), "{linked}");
+            assert!(names(outside.path()).is_empty(), "{linked}");
+            assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"], "{linked}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_series_is_moved_away_and_not_followed() {
+        let scratch = Scratch::new();
+        let outside = tempfile::tempdir().unwrap();
+        write(&outside.path().join("1.2.826.0.7.1.dcm"), FIRST.content);
+        std::fs::create_dir_all(scratch.path(PLACE).parent().unwrap()).unwrap();
+        symlink(outside.path(), scratch.path(PLACE)).unwrap();
+
+        scratch.place(&[FIRST], "1");
+
+        let replaced = scratch.path(&format!("{REPLACED}/1.2.826.0.7~1"));
+        assert!(std::fs::symlink_metadata(scratch.path(PLACE)).unwrap().is_dir());
+        assert_eq!(std::fs::read_link(replaced).unwrap(), outside.path());
+        assert_eq!(names(outside.path()), ["1.2.826.0.7.1.dcm"]);
+    }
+
+    #[test]
+    fn a_file_in_place_of_a_parent_fails_the_commit_and_keeps_what_is_staged() {
+        let scratch = Scratch::new();
+        scratch.write("Lung Tests", b"in the way");
+        let verified = verified(scratch.stage(&[FIRST]));
+
+        let refused = verified.commit(&scratch.root, &place(), "1").unwrap_err();
+
+        assert_eq!(refused.to_string(), "cannot place series 1.2.826.0.7 on stable storage");
+        assert_eq!(scratch.read("Lung Tests"), b"in the way");
+        assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"]);
+    }
+
+    #[test]
+    fn what_could_not_be_synced_is_neither_placed_nor_kept() {
+        let scratch = Scratch::new();
+        let verified = verified(scratch.stage(&[FIRST, SECOND]));
+        std::fs::remove_file(scratch.path(&format!("{STAGED}/1.2.826.0.7.1.dcm"))).unwrap();
+
+        let refused = verified.commit(&scratch.root, &place(), "1");
+
+        assert!(refused.is_err());
+        assert!(!scratch.path(PLACE).exists());
+        assert!(scratch.root.staged().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_replaced_version_is_never_overwritten_by_another() {
+        let scratch = Scratch::new();
+        scratch.place(&[FIRST], "1");
+        scratch.place(&[SECOND], "2");
+        let verified = verified(scratch.stage(&[THIRD]));
+
+        let refused = verified.commit(&scratch.root, &place(), "2");
+
+        assert!(refused.is_err());
+        assert_eq!(scratch.names(&format!("{REPLACED}/1.2.826.0.7~2")), ["1.2.826.0.7.1.dcm"]);
+        assert_eq!(scratch.names(PLACE), ["1.2.826.0.7.3.dcm"]);
+        assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.2.dcm"], "waits to be moved");
+    }
+
+    #[test]
+    fn series_of_one_patient_lie_side_by_side() {
+        let scratch = Scratch::new();
+        let other = SeriesInstanceUid::parse("1.2.826.0.8").unwrap();
+        let other_place = SeriesPath::recorded("Lung Tests/P-007/1.2.826.0.5/1.2.826.0.8").unwrap();
+        let mut staging = Staging::open(&scratch.root, &other, Vec::new()).unwrap();
+        let incoming = arrive(&mut staging, THIRD.content);
+        staging.keep(incoming, THIRD.uid()).unwrap();
+        staging.keep_license(LICENCE_TEXT).unwrap();
+        let licence = staging.license();
+
+        scratch.place(&[FIRST], "1");
+        verified(staging).commit(&scratch.root, &other_place, "1").unwrap();
+
+        assert_eq!(licence, Some(hex(LICENCE_SHA256)));
+        assert_eq!(scratch.names("Lung Tests/P-007/1.2.826.0.5"), ["1.2.826.0.7", "1.2.826.0.8"]);
+        assert_eq!(
+            scratch.names("Lung Tests/P-007/1.2.826.0.5/1.2.826.0.8"),
+            ["1.2.826.0.7.3.dcm", "LICENSE"]
+        );
+    }
+}

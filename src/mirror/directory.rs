@@ -136,3 +136,135 @@ impl Directory {
 fn is_unsupported(error: Errno) -> bool {
     matches!(error, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::CWD;
+    use tempfile::TempDir;
+
+    use super::super::fixture::{names, write};
+    use super::*;
+
+    fn scratch() -> (TempDir, Directory) {
+        let scratch = tempfile::tempdir().unwrap();
+        let directory = Directory::open(scratch.path()).unwrap();
+        (scratch, directory)
+    }
+
+    #[test]
+    fn a_directory_that_is_there_is_taken_as_it_is() {
+        let (scratch, directory) = scratch();
+        write(&scratch.path().join("inside/file"), b"kept");
+
+        let inside = directory.make("inside").unwrap();
+
+        assert_eq!(inside.names().unwrap(), ["file"]);
+        assert!(directory.make("inside/file").is_err());
+    }
+
+    #[test]
+    fn only_regular_files_are_read_and_a_pipe_does_not_block() {
+        let (scratch, directory) = scratch();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("file"), b"content");
+        symlink(path("file"), path("link")).unwrap();
+        std::fs::create_dir(path("directory")).unwrap();
+        rustix::fs::mknodat(CWD, path("pipe"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+
+        assert!(directory.read("file").is_ok());
+        for name in ["link", "directory", "pipe"] {
+            assert_ne!(directory.read(name).unwrap_err().kind(), io::ErrorKind::NotFound, "{name}");
+        }
+        assert_eq!(directory.read("nothing").unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_link_in_place_of_a_directory_is_not_entered() {
+        let (scratch, directory) = scratch();
+        std::fs::create_dir(scratch.path().join("real")).unwrap();
+        symlink("real", scratch.path().join("link")).unwrap();
+
+        assert!(directory.sub("real").is_ok());
+        assert!(directory.sub("link").is_err());
+        assert!(directory.make("link").is_err());
+    }
+
+    #[test]
+    fn a_new_file_overwrites_nothing_not_even_the_target_of_a_link() {
+        let (scratch, directory) = scratch();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("file"), b"old");
+        symlink(path("elsewhere"), path("link")).unwrap();
+
+        assert!(directory.create("file").is_err());
+        assert!(directory.create("link").is_err());
+        assert_eq!(std::fs::read(path("file")).unwrap(), b"old");
+        assert!(!path("elsewhere").exists());
+    }
+
+    #[test]
+    fn a_rename_leaves_what_is_at_the_target() {
+        let (scratch, directory) = scratch();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("from/file"), b"one");
+        write(&path("to/file"), b"two");
+
+        let refused = directory.rename("from", &directory, "to").unwrap_err();
+        directory.rename("from", &directory, "free").unwrap();
+
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(path("to/file")).unwrap(), b"two");
+        assert_eq!(names(scratch.path()), ["free", "to"]);
+    }
+
+    #[test]
+    fn an_exchange_swaps_two_directories() {
+        let (scratch, directory) = scratch();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("one/file"), b"one");
+        write(&path("other/file"), b"two");
+
+        let exchanged = directory.exchange("one", &directory, "other").unwrap();
+
+        assert!(exchanged);
+        assert_eq!(std::fs::read(path("one/file")).unwrap(), b"two");
+        assert_eq!(std::fs::read(path("other/file")).unwrap(), b"one");
+        assert!(directory.exchange("one", &directory, "nothing").is_err());
+    }
+
+    #[test]
+    fn a_tree_is_removed_with_its_links_but_not_with_what_they_lead_to() {
+        let (scratch, directory) = scratch();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("outside/file"), b"kept");
+        write(&path("tree/a/b/file"), b"gone");
+        symlink(path("outside"), path("tree/a/link")).unwrap();
+        symlink(path("outside"), path("top")).unwrap();
+
+        directory.remove_tree("tree").unwrap();
+        directory.remove_tree("top").unwrap();
+        directory.remove_tree("nothing").unwrap();
+
+        assert_eq!(names(scratch.path()), ["outside"]);
+        assert_eq!(names(&path("outside")), ["file"]);
+    }
+
+    #[test]
+    fn every_kind_of_entry_is_named_and_told_apart() {
+        let (scratch, directory) = scratch();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("b"), b"");
+        std::fs::create_dir(path("a")).unwrap();
+        symlink("a", path("c")).unwrap();
+        write(&scratch.path().join(OsStr::from_bytes(b"\xff")), b"");
+
+        assert_eq!(directory.names().unwrap(), ["a", "b", "c", "\u{fffd}"]);
+        let kinds = ["a", "b", "c", "d"].map(|name| directory.kind(name).unwrap());
+        let (directory, file, link) = (FileType::Directory, FileType::RegularFile, FileType::Symlink);
+        assert_eq!(kinds, [Some(directory), Some(file), Some(link), None]);
+    }
+}

@@ -58,7 +58,8 @@ impl Component {
 
     /// What a case-insensitive file system compares.
     pub fn folded(&self) -> String {
-        self.0.to_uppercase().to_lowercase()
+        // down first: only the small `ß` has the capitals `SS` that file systems fold the capital `ẞ` to as well
+        self.0.to_lowercase().to_uppercase().to_lowercase()
     }
 
     fn join(identifier: &str, pieces: impl Iterator<Item = Piece>) -> Self {
@@ -226,6 +227,24 @@ mod tests {
     }
 
     #[test]
+    fn whatever_a_file_system_may_fold_together_is_folded_together() {
+        // equal by Python's str.casefold, which is the full case folding of Unicode
+        let cases = [
+            ("TCGA-GBM", "tcga-gbm"),
+            ("\u{00c9}", "\u{00e9}"),
+            ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+            ("\u{212a}", "k"),
+            ("\u{017f}", "S"),
+            ("straße", "STRASSE"),
+            ("straße", "STRA\u{1e9e}E"),
+            ("\u{fb03}", "FFI"),
+        ];
+        for (one, other) in cases {
+            assert_eq!(Component::new(one).folded(), Component::new(other).folded(), "{one} and {other}");
+        }
+    }
+
+    #[test]
     fn a_recorded_path_that_leads_outside_is_refused() {
         assert!(SeriesPath::recorded("C/P/1.2/1.2.3").is_some());
         for path in ["", "C/P/1.2", "../P/1.2/3", "C//1.2/3", "/C/P/1/2", "C/P/1.2/3/4", "C/./1/2"] {
@@ -241,6 +260,21 @@ mod tests {
                 prop_assert!(matches!(parts.as_slice(), [PathComponent::Normal(_)]), "{component}");
                 prop_assert!(component.as_str().len() <= 255);
             }
+        }
+
+        #[test]
+        fn two_identifiers_never_share_a_name(
+            one in "[aAkKéÉſ%./ ]{0,4}|\\PC{0,4}", other in "[aAkKéÉſ%./ ]{0,4}|\\PC{0,4}",
+        ) {
+            prop_assume!(one != other);
+            let (first, [ordinary, encoded]) = (
+                Component::new(&one),
+                [Component::new(&other), Component::with_letters_encoded(&other)],
+            );
+
+            prop_assert_ne!(&first, &ordinary);
+            prop_assert_ne!(first.folded(), encoded.folded());
+            prop_assert_ne!(Component::with_letters_encoded(&one).folded(), encoded.folded());
         }
 
         #[test]

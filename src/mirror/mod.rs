@@ -5,11 +5,15 @@
 
 mod commit;
 mod directory;
+#[cfg(test)]
+mod fixture;
 pub mod layout;
 mod rehash;
 mod root;
 mod series_files;
 mod staging;
+#[cfg(test)]
+mod tests;
 mod verify;
 
 pub use commit::{CommitError, Placed};

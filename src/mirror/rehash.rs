@@ -64,6 +64,9 @@ pub fn check_series(
                     let uid = &instance.sop_instance_uid;
                     problem(&file_name(uid), kind_of(&error), Some(uid.clone()));
                 }
+                if recorded.license.is_some() {
+                    problem(LICENSE, kind_of(&error), None);
+                }
                 return 0;
             }
         };
@@ -141,4 +144,156 @@ pub fn find_strangers(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::fixture::{FIRST, LICENCE_SHA256, LICENCE_TEXT, PLACE, SECOND, Scratch, hex, place};
+    use super::*;
+
+    const SERIES_FILE: &str = "Lung Tests/P-007/1.2.826.0.5/1.2.826.0.7/1.2.826.0.7.1.dcm";
+
+    /// A root with a placed series of two instances and a licence.
+    fn placed() -> Scratch {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST, SECOND]);
+        staging.keep_license(LICENCE_TEXT).unwrap();
+        scratch.commit(staging, "1");
+        scratch
+    }
+
+    /// Re-hashes that series: how many instances agree, and each problem as its name and kind.
+    fn check(scratch: &Scratch, license: Option<[u8; 32]>) -> (u64, Vec<(String, ProblemKind)>) {
+        let instances = [FIRST.instance(), SECOND.instance()];
+        let mut problems = Vec::new();
+        let agreed = check_series(
+            &scratch.root,
+            &place(),
+            &Recorded { instances: &instances, license },
+            &mut |problem| {
+                let name = problem.path.strip_prefix(PLACE).unwrap().trim_start_matches('/');
+                problems.push((name.to_owned(), problem.kind));
+            },
+        );
+        (agreed, problems)
+    }
+
+    fn remove(scratch: &Scratch, inside: &str) {
+        std::fs::remove_file(scratch.path(inside)).unwrap();
+    }
+
+    fn lengthen(scratch: &Scratch, inside: &str) {
+        scratch.write(inside, &[scratch.read(inside), vec![0]].concat());
+    }
+
+    fn put_directory(scratch: &Scratch, inside: &str) {
+        remove(scratch, inside);
+        std::fs::create_dir(scratch.path(inside)).unwrap();
+    }
+
+    fn put_link(scratch: &Scratch, inside: &str) {
+        scratch.write("elsewhere", &scratch.read(inside));
+        remove(scratch, inside);
+        symlink(scratch.path("elsewhere"), scratch.path(inside)).unwrap();
+    }
+
+    #[test]
+    fn a_series_as_it_was_placed_has_no_problem() {
+        assert_eq!(check(&placed(), Some(hex(LICENCE_SHA256))), (2, Vec::new()));
+    }
+
+    #[test]
+    fn every_way_to_disagree_is_told_of_an_instance_and_of_the_licence() {
+        type Damage = fn(&Scratch, &str);
+        let cases: [(&str, Damage, ProblemKind); 6] = [
+            ("no file", remove, ProblemKind::Missing),
+            ("a flipped bit", Scratch::flip, ProblemKind::Corrupt),
+            ("an empty file", |scratch, file| scratch.write(file, b""), ProblemKind::Corrupt),
+            ("a longer file", lengthen, ProblemKind::Corrupt),
+            ("a directory in its place", put_directory, ProblemKind::Unreadable),
+            ("a link to the right bytes", put_link, ProblemKind::Unreadable),
+        ];
+        for (case, damage, kind) in cases {
+            for (name, agreed) in [("1.2.826.0.7.1.dcm", 1), ("LICENSE", 2)] {
+                let scratch = placed();
+                damage(&scratch, &format!("{PLACE}/{name}"));
+
+                let found = check(&scratch, Some(hex(LICENCE_SHA256)));
+
+                assert_eq!(found, (agreed, vec![(name.to_owned(), kind)]), "{case}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_or_a_directory_too_many_is_unexpected() {
+        let scratch = placed();
+        scratch.write(&format!("{PLACE}/1.9.dcm"), FIRST.content);
+        scratch.write(&format!("{PLACE}/more/file"), b"");
+
+        let found = check(&scratch, Some(hex(LICENCE_SHA256)));
+
+        let unexpected = ["1.9.dcm", "more"].map(|name| (name.to_owned(), ProblemKind::Unexpected));
+        assert_eq!(found, (2, unexpected.to_vec()));
+    }
+
+    #[test]
+    fn a_licence_that_is_not_recorded_is_unexpected() {
+        let found = check(&placed(), None);
+
+        assert_eq!(found, (2, vec![("LICENSE".to_owned(), ProblemKind::Unexpected)]));
+    }
+
+    #[test]
+    fn a_problem_names_its_file_and_its_instance() {
+        let scratch = placed();
+        scratch.flip(SERIES_FILE);
+        scratch.write(&format!("{PLACE}/1.9.dcm"), b"");
+        let mut problems = Vec::new();
+
+        let recorded = Recorded {
+            instances: &[FIRST.instance(), SECOND.instance()],
+            license: Some(hex(LICENCE_SHA256)),
+        };
+        check_series(&scratch.root, &place(), &recorded, &mut |problem| problems.push(problem));
+
+        let of =
+            |path: &str, kind, sop_instance_uid| Problem { path: path.to_owned(), kind, sop_instance_uid };
+        let unexpected = format!("{PLACE}/1.9.dcm");
+        assert_eq!(
+            problems,
+            [
+                of(SERIES_FILE, ProblemKind::Corrupt, Some(FIRST.uid())),
+                of(&unexpected, ProblemKind::Unexpected, None),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_series_that_is_gone_misses_each_file_and_its_licence() {
+        let scratch = placed();
+        std::fs::remove_dir_all(scratch.path("Lung Tests/P-007")).unwrap();
+
+        let found = check(&scratch, Some(hex(LICENCE_SHA256)));
+
+        let missing = ["1.2.826.0.7.1.dcm", "1.2.826.0.7.2.dcm", "LICENSE"]
+            .map(|name| (name.to_owned(), ProblemKind::Missing));
+        assert_eq!(found, (0, missing.to_vec()));
+    }
+
+    #[test]
+    fn a_series_behind_a_link_is_unreadable() {
+        let scratch = placed();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::fs::remove_dir_all(scratch.path(PLACE)).unwrap();
+        symlink(elsewhere.path(), scratch.path(PLACE)).unwrap();
+
+        let (agreed, problems) = check(&scratch, None);
+
+        assert_eq!(agreed, 0);
+        assert!(problems.iter().all(|(_, kind)| *kind == ProblemKind::Unreadable));
+        assert_eq!(problems.len(), 2);
+    }
 }

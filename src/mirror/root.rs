@@ -162,3 +162,147 @@ impl Root {
 pub(super) fn replaced_name(series: &SeriesInstanceUid, stamp: &str) -> String {
     format!("{series}~{stamp}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::super::fixture::{FIRST, PLACE, SERIES, Scratch, names, place, series, write};
+    use super::*;
+
+    #[test]
+    fn a_second_writer_is_refused_until_the_first_has_gone() {
+        let scratch = tempfile::tempdir().unwrap();
+        let first = Root::lock(scratch.path()).unwrap();
+
+        let refused = Root::lock(scratch.path()).unwrap_err();
+        drop(first);
+        let second = Root::lock(scratch.path());
+
+        let lock_path = scratch.path().join(".tcia-mirror/lock");
+        assert!(matches!(refused, RootError::Locked { lock } if lock == lock_path));
+        assert!(second.is_ok());
+    }
+
+    #[test]
+    fn two_roots_do_not_lock_each_other() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+
+        let locks = [Root::lock(one.path()), Root::lock(other.path())];
+
+        assert!(locks.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn a_reader_opens_a_root_beside_its_writer() {
+        let scratch = Scratch::new();
+        scratch.write(".tcia-mirror/state.sqlite", b"");
+
+        let readers = [Root::open(scratch.root.path()), Root::open(scratch.root.path())];
+
+        assert!(readers.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn a_reader_finds_no_mirror_where_none_is_and_makes_none() {
+        let scratch = tempfile::tempdir().unwrap();
+
+        let refused = Root::open(scratch.path()).unwrap_err();
+
+        assert!(matches!(refused, RootError::NoMirror { root } if root == scratch.path()));
+        assert!(names(scratch.path()).is_empty());
+    }
+
+    #[test]
+    fn a_new_root_is_made_with_everything_it_needs() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("not/there/yet");
+
+        let root = Root::lock(&path).unwrap();
+
+        assert_eq!(names(&path), [".tcia-mirror"]);
+        assert_eq!(names(&path.join(".tcia-mirror")), ["lock", "replaced", "staging"]);
+        assert_eq!(root.state_file(), path.join(".tcia-mirror/state.sqlite"));
+        assert!(root.space().unwrap().free_bytes > 0);
+    }
+
+    #[test]
+    fn a_file_or_a_link_where_a_directory_belongs_makes_a_root_unusable() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = |name: &str| scratch.path().join(name);
+        write(&path("file"), b"");
+        std::fs::create_dir_all(path("outside")).unwrap();
+        std::fs::create_dir_all(path("linked")).unwrap();
+        symlink(path("outside"), path("linked/.tcia-mirror")).unwrap();
+
+        for name in ["file", "linked"] {
+            let refused = Root::lock(&path(name)).unwrap_err();
+            assert!(matches!(refused, RootError::Unusable { .. }), "{name}: {refused}");
+        }
+        assert!(names(&path("outside")).is_empty());
+    }
+
+    #[test]
+    fn what_is_staged_is_listed_until_it_is_discarded() {
+        let scratch = Scratch::new();
+        scratch.stage(&[FIRST]);
+
+        let before = scratch.root.staged().unwrap();
+        scratch.root.discard_staged(SERIES).unwrap();
+        scratch.root.discard_staged(SERIES).unwrap();
+
+        assert_eq!(before, ["1.2.826.0.7"]);
+        assert!(scratch.root.staged().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_set_aside_keeps_its_name_and_its_stamp() {
+        let scratch = Scratch::new();
+        scratch.stage(&[FIRST]);
+
+        scratch.root.set_aside(&series(), "1700000000").unwrap();
+        scratch.root.set_aside(&series(), "1700000000").unwrap();
+
+        assert!(scratch.root.staged().unwrap().is_empty());
+        assert_eq!(scratch.names(".tcia-mirror/replaced"), ["1.2.826.0.7~1700000000"]);
+        assert_eq!(scratch.names(".tcia-mirror/replaced/1.2.826.0.7~1700000000"), ["1.2.826.0.7.1.dcm"]);
+    }
+
+    #[test]
+    fn a_version_that_left_is_brought_back_where_none_has_arrived() {
+        let scratch = Scratch::new();
+        scratch.write(".tcia-mirror/replaced/1.2.826.0.7~5/file", b"old");
+        std::fs::create_dir_all(scratch.path(PLACE).parent().unwrap()).unwrap();
+
+        scratch.root.bring_back(&place(), &series(), "4").unwrap();
+        let not_that_one = scratch.path(PLACE).exists();
+        scratch.root.bring_back(&place(), &series(), "5").unwrap();
+        scratch.root.bring_back(&place(), &series(), "5").unwrap();
+
+        assert!(!not_that_one);
+        assert_eq!(scratch.read(&format!("{PLACE}/file")), b"old");
+        assert!(scratch.names(".tcia-mirror/replaced").is_empty());
+    }
+
+    #[test]
+    fn a_version_that_has_arrived_is_not_displaced_by_the_one_that_left() {
+        let scratch = Scratch::new();
+        scratch.write(".tcia-mirror/replaced/1.2.826.0.7~5/file", b"old");
+        scratch.write(&format!("{PLACE}/file"), b"new");
+
+        scratch.root.bring_back(&place(), &series(), "5").unwrap();
+
+        assert_eq!(scratch.read(&format!("{PLACE}/file")), b"new");
+        assert_eq!(scratch.names(".tcia-mirror/replaced"), ["1.2.826.0.7~5"]);
+    }
+
+    #[test]
+    fn the_directories_around_a_placed_series_can_be_synced_again() {
+        let scratch = Scratch::new();
+        let missing = scratch.root.sync_placed(&place());
+        scratch.write(&format!("{PLACE}/file"), b"");
+
+        assert!(missing.is_err());
+        assert!(scratch.root.sync_placed(&place()).is_ok());
+    }
+}

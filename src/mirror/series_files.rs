@@ -31,3 +31,57 @@ impl SeriesFiles {
         self.0.read(LICENSE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::unix::fs::symlink;
+
+    use super::super::fixture::{FIRST, LICENCE_TEXT, PLACE, SECOND, Scratch, THIRD, place};
+    use super::*;
+
+    fn content(file: io::Result<File>) -> Vec<u8> {
+        let mut content = Vec::new();
+        file.unwrap().read_to_end(&mut content).unwrap();
+        content
+    }
+
+    #[test]
+    fn a_placed_series_gives_its_instances_and_its_licence() {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST]);
+        staging.keep_license(LICENCE_TEXT).unwrap();
+        scratch.commit(staging, "1");
+
+        let files = scratch.root.open_series(&place()).unwrap();
+
+        assert_eq!(content(files.instance(&FIRST.uid())), FIRST.content);
+        assert_eq!(content(files.license()), LICENCE_TEXT);
+        assert_eq!(files.instance(&SECOND.uid()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_link_is_not_handed_out() {
+        let scratch = Scratch::new();
+        scratch.place(&[FIRST], "1");
+        scratch.write("secret", b"not ours");
+        symlink(scratch.path("secret"), scratch.path(&format!("{PLACE}/LICENSE"))).unwrap();
+
+        let files = scratch.root.open_series(&place()).unwrap();
+
+        assert!(files.license().is_err());
+    }
+
+    #[test]
+    fn a_revision_does_not_mix_into_a_series_that_is_being_read() {
+        let scratch = Scratch::new();
+        scratch.place(&[FIRST, SECOND], "1");
+        let files = scratch.root.open_series(&place()).unwrap();
+
+        scratch.place(&[SECOND.named_as(&FIRST), THIRD], "2");
+
+        assert_eq!(content(files.instance(&FIRST.uid())), FIRST.content);
+        assert_eq!(content(files.instance(&SECOND.uid())), SECOND.content);
+        assert!(files.instance(&THIRD.uid()).is_err());
+    }
+}

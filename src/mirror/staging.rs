@@ -230,3 +230,125 @@ fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
     let digests = file.and_then(Digests::of);
     digests.is_ok_and(|digests| digests.finish(instance.sop_instance_uid.clone()) == *instance)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{
+        FIRST, LICENCE_SHA256, LICENCE_TEXT, SECOND, STAGED, Scratch, arrive, hex, series,
+    };
+    use super::*;
+
+    fn open(scratch: &Scratch) -> Staging {
+        Staging::open(&scratch.root, &series(), Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn an_instance_gets_its_own_name_and_its_digests() {
+        let scratch = Scratch::new();
+        let mut staging = open(&scratch);
+        let incoming = arrive(&mut staging, FIRST.content);
+        let size_bytes = incoming.size_bytes();
+
+        let kept = staging.keep(incoming, FIRST.uid()).unwrap();
+
+        assert_eq!(size_bytes, 19);
+        assert_eq!(kept, FIRST.instance());
+        assert_eq!(staging.instances().values().collect::<Vec<_>>(), [&FIRST.instance()]);
+        assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"]);
+        assert_eq!(scratch.read(&format!("{STAGED}/1.2.826.0.7.1.dcm")), FIRST.content);
+    }
+
+    #[test]
+    fn files_that_arrive_at_the_same_time_do_not_mix() {
+        let scratch = Scratch::new();
+        let mut staging = open(&scratch);
+        let (mut first, mut second) = (staging.begin().unwrap(), staging.begin().unwrap());
+        for (one, other) in FIRST.content.chunks(4).zip(SECOND.content.chunks(4)) {
+            first.write(one).unwrap();
+            second.write(other).unwrap();
+        }
+
+        let second = staging.keep(second, SECOND.uid()).unwrap();
+        let first = staging.keep(first, FIRST.uid()).unwrap();
+
+        assert_eq!([first, second], [FIRST.instance(), SECOND.instance()]);
+    }
+
+    #[test]
+    fn the_same_instance_with_the_same_bytes_is_one() {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST]);
+
+        let again = arrive(&mut staging, FIRST.content);
+        let kept = staging.keep(again, FIRST.uid()).unwrap();
+
+        assert_eq!(kept, FIRST.instance());
+        assert_eq!(staging.instances().len(), 1);
+        assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"]);
+    }
+
+    #[test]
+    fn the_same_instance_with_other_bytes_is_a_conflict() {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST]);
+
+        let other = arrive(&mut staging, SECOND.content);
+        let refused = staging.keep(other, FIRST.uid()).unwrap_err();
+
+        assert!(matches!(refused, StagingError::Conflict { instance } if instance == FIRST.uid()));
+        assert_eq!(staging.instances().values().collect::<Vec<_>>(), [&FIRST.instance()]);
+        assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"]);
+        assert_eq!(scratch.read(&format!("{STAGED}/1.2.826.0.7.1.dcm")), FIRST.content);
+    }
+
+    #[test]
+    fn what_is_discarded_or_taken_back_leaves_nothing() {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST, SECOND]);
+        let half = arrive(&mut staging, b"half of");
+
+        staging.discard(half).unwrap();
+        staging.remove(&FIRST.uid()).unwrap();
+        staging.remove(&FIRST.uid()).unwrap();
+
+        assert_eq!(staging.instances().values().collect::<Vec<_>>(), [&SECOND.instance()]);
+        assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.2.dcm"]);
+    }
+
+    #[test]
+    fn an_instance_that_was_taken_back_may_come_again_with_other_bytes() {
+        let scratch = Scratch::new();
+        let wrong = SECOND.named_as(&FIRST);
+        let mut staging = scratch.stage(&[wrong]);
+        staging.remove(&FIRST.uid()).unwrap();
+
+        let incoming = arrive(&mut staging, FIRST.content);
+        let kept = staging.keep(incoming, FIRST.uid()).unwrap();
+
+        assert_eq!(kept, FIRST.instance());
+        assert_eq!(scratch.read(&format!("{STAGED}/1.2.826.0.7.1.dcm")), FIRST.content);
+    }
+
+    #[test]
+    fn the_last_licence_counts() {
+        let scratch = Scratch::new();
+        let mut staging = open(&scratch);
+
+        staging.keep_license(b"a longer licence that is not the last one\n").unwrap();
+        staging.keep_license(LICENCE_TEXT).unwrap();
+
+        assert_eq!(staging.license(), Some(hex(LICENCE_SHA256)));
+        assert_eq!(scratch.read(&format!("{STAGED}/LICENSE")), LICENCE_TEXT);
+    }
+
+    #[test]
+    fn a_disk_that_does_not_take_a_file_is_named_with_its_series() {
+        let scratch = Scratch::new();
+        let mut staging = open(&scratch);
+        scratch.root.discard_staged(series().as_str()).unwrap();
+
+        let refused = staging.begin().err().unwrap();
+
+        assert_eq!(refused.to_string(), "cannot write to the staging directory of 1.2.826.0.7");
+    }
+}

@@ -193,3 +193,163 @@ impl Verified {
         self.staging.license()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::fixture::{FIRST, SECOND, Sample, Scratch, THIRD, series};
+    use super::*;
+
+    /// Bytes of the first and the second instance together.
+    const BOTH: u64 = 19 + 20;
+
+    fn verify(samples: &[Sample], expected: &Expected) -> Result<Proof, VerifyError> {
+        let scratch = Scratch::new();
+        scratch.stage(samples).finish().verify(expected).map(|verified| verified.proof())
+    }
+
+    fn expected(
+        image_count: Option<u32>,
+        size_bytes: Option<u64>,
+        md5_list: Option<Md5List>,
+        sop_instance_uids: Option<BTreeSet<SopInstanceUid>>,
+    ) -> Expected {
+        Expected { image_count, size_bytes, md5_list, sop_instance_uids }
+    }
+
+    fn list(samples: &[Sample], without_digest: u32) -> Md5List {
+        Md5List { digests: samples.iter().map(Sample::md5).collect(), without_digest }
+    }
+
+    fn whole_list(samples: &[Sample]) -> Md5List {
+        list(samples, 0)
+    }
+
+    fn uids(samples: &[Sample]) -> BTreeSet<SopInstanceUid> {
+        samples.iter().map(Sample::uid).collect()
+    }
+
+    #[test]
+    fn a_series_that_agrees_is_proven_by_what_was_compared() {
+        let (list, uids) = (Some(whole_list(&[SECOND, FIRST])), Some(uids(&[FIRST, SECOND])));
+        let cases = [
+            (expected(Some(2), None, None, None), "count"),
+            (expected(Some(2), Some(BOTH), None, None), "count+bytes"),
+            (expected(Some(2), None, list.clone(), None), "count+md5"),
+            (expected(None, None, None, uids.clone()), "instances"),
+            (expected(Some(2), Some(BOTH), list, uids), "count+bytes+md5+instances"),
+        ];
+        for (expected, proof) in cases {
+            assert_eq!(verify(&[FIRST, SECOND], &expected).unwrap().to_string(), proof);
+        }
+    }
+
+    #[test]
+    fn every_disagreement_has_its_refusal() {
+        let count = |expected| VerifyError::InstanceCount { expected, found: 2 };
+        let size = |expected| VerifyError::Size { expected, found: 39 };
+        let md5 = |instances, digests| VerifyError::Md5 { instances, digests };
+        let instances = |missing, unexpected| VerifyError::Instances { missing, unexpected };
+        let cases = [
+            (expected(Some(3), None, None, None), count(3)),
+            (expected(Some(1), None, None, None), count(1)),
+            (expected(Some(2), Some(BOTH + 1), None, None), size(40)),
+            (expected(Some(2), Some(0), None, None), size(0)),
+            (expected(Some(2), None, Some(whole_list(&[FIRST])), None), md5(1, 0)),
+            (expected(Some(2), None, Some(whole_list(&[FIRST, SECOND, THIRD])), None), md5(0, 1)),
+            (expected(Some(2), None, Some(whole_list(&[FIRST, THIRD])), None), md5(1, 1)),
+            (expected(Some(2), None, Some(whole_list(&[])), None), md5(2, 0)),
+            (expected(Some(2), None, None, Some(uids(&[FIRST, THIRD]))), instances(1, 1)),
+            (expected(Some(2), None, None, Some(uids(&[FIRST, SECOND, THIRD]))), instances(1, 0)),
+            (expected(None, None, None, Some(uids(&[]))), instances(0, 2)),
+            (
+                expected(None, Some(BOTH), Some(whole_list(&[FIRST, SECOND])), None),
+                VerifyError::NothingToCompare,
+            ),
+        ];
+        for (expected, refusal) in cases {
+            assert_eq!(verify(&[FIRST, SECOND], &expected), Err(refusal), "{expected:?}");
+        }
+    }
+
+    #[test]
+    fn a_series_without_instances_is_never_whole() {
+        let listed_empty = expected(Some(0), None, None, None);
+        let nothing_listed = expected(None, None, None, Some(uids(&[])));
+
+        assert_eq!(verify(&[], &listed_empty), Err(VerifyError::Empty));
+        assert_eq!(verify(&[], &nothing_listed), Err(VerifyError::Empty));
+        assert_eq!(verify(&[], &Expected::default()), Err(VerifyError::NothingToCompare));
+    }
+
+    #[test]
+    fn a_list_that_lacks_digests_excuses_so_many_instances_and_proves_nothing() {
+        let with = |digests: &[Sample], lacking| expected(Some(3), None, Some(list(digests, lacking)), None);
+        let (all, foreign) = ([FIRST, SECOND, THIRD], THIRD.named_as(&SECOND));
+
+        assert_eq!(verify(&all, &with(&[FIRST, SECOND], 1)).unwrap().to_string(), "count");
+        assert_eq!(verify(&all, &with(&[FIRST], 1)), Err(VerifyError::Md5 { instances: 2, digests: 0 }));
+        assert_eq!(
+            verify(&[FIRST, foreign, THIRD], &with(&[FIRST, SECOND], 1)),
+            Err(VerifyError::Md5 { instances: 2, digests: 1 })
+        );
+    }
+
+    #[test]
+    fn equal_digests_count_as_often_as_they_stand_in_the_list() {
+        let twin = FIRST.named_as(&SECOND);
+        let with = |digests: &[Sample]| expected(Some(2), None, Some(whole_list(digests)), None);
+
+        assert!(verify(&[FIRST, twin], &with(&[FIRST, FIRST])).is_ok());
+        assert_eq!(
+            verify(&[FIRST, twin], &with(&[FIRST])),
+            Err(VerifyError::Md5 { instances: 1, digests: 0 })
+        );
+        assert_eq!(
+            verify(&[FIRST, SECOND], &with(&[FIRST, FIRST])),
+            Err(VerifyError::Md5 { instances: 1, digests: 1 })
+        );
+    }
+
+    #[test]
+    fn instances_that_a_list_does_not_have_are_named_only_when_it_is_whole() {
+        let scratch = Scratch::new();
+        let staging = scratch.stage(&[FIRST, SECOND, THIRD]);
+
+        assert_eq!(staging.not_in(&list(&[SECOND], 0)), [FIRST.uid(), THIRD.uid()]);
+        assert!(staging.not_in(&list(&[FIRST, SECOND, THIRD], 0)).is_empty());
+        assert!(staging.not_in(&list(&[SECOND], 1)).is_empty());
+    }
+
+    #[test]
+    fn a_verified_series_keeps_its_name_and_its_licence() {
+        let scratch = Scratch::new();
+        let mut staging = scratch.stage(&[FIRST]);
+        staging.keep_license(b"").unwrap();
+
+        let verified = staging.finish().verify(&expected(Some(1), None, None, None)).unwrap();
+
+        assert_eq!(verified.series_instance_uid(), &series());
+        assert!(verified.license().is_some());
+        assert!(verified.proof().image_count);
+    }
+
+    proptest! {
+        #[test]
+        fn what_two_lists_share_is_counted_as_by_crossing_out(
+            mut left in vec(0_u8..6, 0..12), mut right in vec(0_u8..6, 0..12),
+        ) {
+            let mut rest = right.clone();
+            let crossed_out = left.iter().filter(|element| {
+                rest.iter().position(|other| other == *element).map(|at| rest.swap_remove(at)).is_some()
+            });
+            let expected = crossed_out.count();
+            left.sort_unstable();
+            right.sort_unstable();
+
+            prop_assert_eq!(count_common(&left, &right), expected);
+        }
+    }
+}

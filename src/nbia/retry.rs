@@ -44,7 +44,8 @@ pub fn ceiling(base: Duration, cap: Duration, failures: u32) -> Duration {
         ..ExponentialBackoff::default()
     };
     let pauses = std::iter::from_fn(|| schedule.next_backoff());
-    pauses.take(failures.clamp(1, 64) as usize).last().unwrap_or(cap)
+    // the crate draws up to a nanosecond on top
+    pauses.take(failures.clamp(1, 64) as usize).last().unwrap_or(cap).min(cap)
 }
 
 /// A pause drawn evenly between nothing and the ceiling ("full jitter"), so that many clients do not come back at once.

@@ -146,18 +146,6 @@ async fn let_everything_run() {
     }
 }
 
-/// Moves the clock on, second by second, until the server has so many requests.
-async fn let_time_pass_until(server: &RawServer, requests: usize) {
-    tokio::time::pause();
-    for _ in 0..10_000_000 {
-        if server.requests().len() >= requests {
-            return tokio::time::resume();
-        }
-        tokio::time::advance(Duration::from_secs(1)).await;
-    }
-    panic!("four months of waiting did not bring it about");
-}
-
 /// The rows of a list, those before a break included, and how the list ended.
 async fn read_until_end<T: DeserializeOwned>(mut rows: Rows<T>) -> (Vec<T>, Result<u64, nbia::Error>) {
     let mut all = Vec::new();

@@ -1,14 +1,9 @@
 //! ZIPs that bring less than all, or something wrong: what is good of them stays, the rest is fetched by itself.
 
-use std::time::Duration;
-
-use tcia_mirror::fetch::Options;
-
 use super::{
-    HTML, INSTANCES, Mirror, ZIP, attempt, fetch, file, file_with, files, instance_list, listed, md5_list,
-    single, single_answer, sorted_lines_after, staged_with_license, zip_answer, zip_of,
+    HTML, INSTANCES, Mirror, ZIP, fetch, file, file_with, files, instance_list, listed, md5_list, single,
+    single_answer, sorted_lines_after, staged_with_license, zip_answer, zip_of,
 };
-use crate::client::{NBIA_V4, client, let_time_pass_until};
 use crate::support::dicom_bytes;
 use crate::support::java_zip::{JavaZip, Oddity};
 use crate::support::raw_server::{Answer, RawServer};
