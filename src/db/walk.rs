@@ -32,7 +32,8 @@ impl Db {
     ) -> Result<Walk, Error> {
         let (scope, base_url, dialect) = (scope.to_owned(), base_url.to_owned(), dialect.to_owned());
         self.call(move |connection| {
-            if let Some((walk_id, started_at)) = interrupted(connection, &scope, &base_url, now)? {
+            if let Some((walk_id, started_at)) = interrupted(connection, [&scope, &base_url, &dialect], now)?
+            {
                 let sql = "SELECT part FROM walk_part WHERE walk_id = ?1";
                 let done = read_all(connection, sql, [walk_id], |row| Ok(row.get(0)?))?.into_iter().collect();
                 return Ok(Walk { walk_id, started_at, done });
@@ -86,14 +87,13 @@ impl Db {
 
 fn interrupted(
     connection: &Connection,
-    scope: &str,
-    base_url: &str,
+    [scope, base_url, dialect]: [&str; 3],
     now: i64,
 ) -> Result<Option<(i64, i64)>, Error> {
     let sql = "SELECT walk_id, started_at FROM walk
-               WHERE scope = ?1 AND base_url = ?2 AND finished_at IS NULL AND started_at > ?3
+               WHERE scope = ?1 AND base_url = ?2 AND dialect = ?3 AND finished_at IS NULL AND started_at > ?4
                ORDER BY walk_id DESC LIMIT 1";
-    let parameters = params![scope, base_url, now - STALE_AFTER_S];
+    let parameters = params![scope, base_url, dialect, now - STALE_AFTER_S];
     Ok(connection.query_row(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 

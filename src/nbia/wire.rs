@@ -179,7 +179,11 @@ fn to_keywords(
 
 fn read_value(value: Value, column: &Column, dates: DateFormat) -> Value {
     match (column.kind, value) {
-        (Kind::Count, value) => count(&value).map_or(value, Value::from),
+        // what no count is, or more than the record could hold, is left as a text, which no row takes
+        (Kind::Count, value) => {
+            let count = count(&value).filter(|count| i64::try_from(*count).is_ok());
+            count.map_or_else(|| Value::String(value.to_string()), Value::from)
+        }
         (Kind::Date, Value::String(text)) => Value::String(dates.to_iso(&text).unwrap_or(text)),
         (Kind::Number, Value::String(text)) => Value::String(shortest_number(&text)),
         (Kind::Number, Value::Number(number)) => Value::String(shortest_number(&number.to_string())),
@@ -284,6 +288,9 @@ mod tests {
     fn a_row_that_makes_no_sense_is_quoted_with_its_reason() {
         let v4 = Dialect::NbiaV4.description();
         let endpoint = v4.endpoint(Endpoint::Patient).unwrap();
+        let series = v4.endpoint(Endpoint::Series).unwrap();
+        let huge = r#"{"SeriesInstanceUID":"1.2.3","StudyInstanceUID":"1.2","Collection":"C","PatientID":"P","FileSize":9223372036854775808}"#;
+        assert!(read_row::<Series>(huge.as_bytes(), series, v4.dates).is_err());
         for row in ["{}", r#"{"PatientId":"P"}"#, r#"{"PatientId":{},"Collection":"C"}"#] {
             let rejected = read_row::<Patient>(row.as_bytes(), endpoint, v4.dates).unwrap_err();
             assert_eq!(rejected.row, row);

@@ -251,6 +251,11 @@ impl Cycle {
         (self.clock)().as_second()
     }
 
+    /// A name for a version that is replaced now: milliseconds since 1970.
+    pub(super) fn stamp(&self) -> String {
+        (self.clock)().as_millisecond().to_string()
+    }
+
     /// Sends an event; nobody may be listening.
     pub(super) async fn tell(&self, event: Event) {
         drop(self.events.send(event).await);

@@ -107,7 +107,7 @@ impl Cycle {
             series_id: job.series_id,
             series_instance_uid: job.series.series_instance_uid.clone(),
             path: path.to_string(),
-            stamp: self.now().to_string(),
+            stamp: self.stamp(),
             license_sha256: verified.license(),
             proof: verified.proof().to_string(),
             listed: job.series.fingerprint(),
