@@ -77,7 +77,7 @@ impl Prepared {
         for number in 0..instances {
             let file = shape.instance(series, number).file();
             let name = format!("1-{:03}.dcm", number + 1);
-            md5_list.add(&name, &Md5::digest(&file));
+            md5_list.add(&name, Md5::digest(&file).into());
             zip = zip.entry(&name, &file);
             file_size += file.len() as u64;
         }
@@ -110,7 +110,7 @@ impl Prepared {
         let packed_bytes = (head.len() + slice.len() * slices + LAST_BLOCK.len()) as u64;
         let file_size = instance.header.len() as u64 + u64::from(voxels_bytes);
         let mut md5_list = Md5List::default();
-        md5_list.add("1-001.dcm", &md5.finalize());
+        md5_list.add("1-001.dcm", md5.finalize().into());
         let zip = JavaZip::new().entry("LICENSE", LICENSE.as_bytes());
         let (before, rest) = zip.huge_entry("1-001.dcm", crc32.finalize(), packed_bytes, file_size);
         let rest = rest.entry(MD5_LIST, md5_list.0.as_bytes()).finish();
@@ -141,8 +141,8 @@ impl Default for Md5List {
 }
 
 impl Md5List {
-    fn add(&mut self, name: &str, md5: &[u8]) {
-        let hex: String = md5.iter().map(|byte| format!("{byte:02x}")).collect();
+    fn add(&mut self, name: &str, md5: [u8; 16]) {
+        let hex = format!("{:032x}", u128::from_be_bytes(md5));
         self.0.extend([name, ",", &hex, "\n"]);
     }
 }
