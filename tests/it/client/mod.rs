@@ -130,13 +130,13 @@ fn sop_uid(text: &str) -> SopInstanceUid {
 
 /// Lets everything else run until something is so.
 async fn turn_until(is_so: impl Fn() -> bool) {
-    for _ in 0..1_000_000 {
+    for _ in 0..10_000_000 {
         if is_so() {
             return;
         }
         tokio::task::yield_now().await;
     }
-    panic!("a million turns of the runtime did not bring it about");
+    panic!("ten million turns of the runtime did not bring it about");
 }
 
 /// Lets everything else run for as long as a request takes to reach the server, if one is on its way.
