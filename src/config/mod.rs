@@ -262,6 +262,7 @@ fn service_options(
         dialect: dialect.or(named_dialect(&service.dialect)?),
         api_key: secret("API_KEY", Some(&service.api_key_file))?,
         token: secret("TOKEN", None)?,
+        login: None,
         ca_file: Some(service.ca_file).filter(|path| !path.as_os_str().is_empty()),
         contact: service.contact,
         http: nbia::HttpOptions {

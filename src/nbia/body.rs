@@ -76,6 +76,23 @@ impl Body {
         Error::Silence { endpoint: self.endpoint, min_rate: http.min_rate.max(1), after: http.idle_timeout }
     }
 
+    /// All of a body that is short by nature, as text.
+    pub(super) async fn text(mut self, limit: usize) -> Result<String, Error> {
+        let mut text = Vec::new();
+        while let Some(bytes) = self.chunk().await? {
+            text.extend_from_slice(&bytes);
+            if text.len() > limit {
+                return Err(Error::TooLong { endpoint: self.endpoint, limit: limit as u64 });
+            }
+        }
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// A text of the service without the secrets that it was sent.
+    pub(super) fn redact(&self, text: &str) -> String {
+        self.shared.secrets.redact(text)
+    }
+
     /// The body for a thread that may block; `runtime` drives the connection.
     pub fn into_reader(self, runtime: Handle) -> BodyReader {
         BodyReader { body: self, runtime, bytes: Bytes::new() }

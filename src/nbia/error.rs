@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
+use super::dialect::Dialect;
 use super::wire::WireError;
 
 /// A request that did not give what was asked for.
@@ -13,8 +14,8 @@ use super::wire::WireError;
     reason = "the message of each variant says what it is; `endpoint` is the service's name for it"
 )]
 pub enum Error {
-    #[error("`{url}` is not the address of a service this program knows; known paths: {known}")]
-    UnknownService { url: String, known: String },
+    #[error("`{url}` is not the address of a service this program knows; known paths: {}", known_paths())]
+    UnknownService { url: String },
     #[error(
         "the address of the service holds a password or a query: keys travel in TCIA_MIRROR_API_KEY, never in an address"
     )]
@@ -22,11 +23,13 @@ pub enum Error {
     #[error("cannot set up HTTP")]
     Setup { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the dialect {dialect} does not offer {endpoint}")]
-    NotOffered { dialect: super::Dialect, endpoint: &'static str },
+    NotOffered { dialect: Dialect, endpoint: &'static str },
     #[error("{endpoint} got no answer from {host}")]
     NoAnswer { endpoint: &'static str, host: String, source: reqwest::Error },
-    #[error("{endpoint} is redirected to {target}, another host than {host}: not followed")]
-    Redirected { endpoint: &'static str, host: String, target: String },
+    #[error("{endpoint} of {host} is {detour}: not followed")]
+    Redirected { endpoint: &'static str, host: String, detour: String },
+    #[error("{host} gives no token: {status}, {reason}")]
+    TokenRefused { host: String, status: StatusCode, reason: String },
     #[error("{endpoint} sent nothing for {}", humantime::format_duration(*.after))]
     NoFirstByte { endpoint: &'static str, after: Duration },
     #[error("{endpoint} answered {status}: {text}")]
@@ -67,6 +70,7 @@ impl Error {
             | Self::Setup { .. }
             | Self::NotOffered { .. }
             | Self::Redirected { .. }
+            | Self::TokenRefused { .. }
             | Self::TooLong { .. } => false,
         }
     }
@@ -79,7 +83,10 @@ impl Error {
     /// Whether every other request would be refused in the same way.
     pub fn refuses_everything(&self) -> bool {
         match self {
-            Self::Redirected { .. } | Self::NotOffered { .. } | Self::Setup { .. } => true,
+            Self::Redirected { .. }
+            | Self::TokenRefused { .. }
+            | Self::NotOffered { .. }
+            | Self::Setup { .. } => true,
             Self::Status { status, .. } => matches!(status.as_u16(), 401 | 403 | 407),
             _ => false,
         }
@@ -134,6 +141,10 @@ impl Error {
         matches!(self, Self::Status { status, text, .. }
             if *status == StatusCode::BAD_REQUEST && text.starts_with("Invalid query parameter"))
     }
+}
+
+fn known_paths() -> String {
+    Dialect::ALL.map(|dialect| format!("{} ({dialect})", dialect.description().path)).join(", ")
 }
 
 fn asks_to_slow_down(status: StatusCode) -> bool {

@@ -1,13 +1,12 @@
 //! A list that arrives: batches of rows, and a count of what could not be read.
 
-use std::marker::PhantomData;
-
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::body::Body;
-use super::dialect::{DateFormat, EndpointDescription};
+use super::dialect::EndpointDescription;
 use super::error::Error;
-use super::wire::{Rejected, RowSplitter, read_row};
+use super::wire::{Rejected, RowSplitter, WireError, read_as_sent, read_row};
 
 /// Most rejected rows that are kept word for word.
 const KEPT_REJECTED: usize = 20;
@@ -18,33 +17,40 @@ const LONGEST_LIST: u64 = 4 << 30;
 pub struct Rows<T> {
     body: Body,
     endpoint: &'static EndpointDescription,
-    dates: DateFormat,
+    read: ReadRow<T>,
     splitter: RowSplitter,
     received: u64,
     rejected: Vec<Rejected>,
     rejected_count: u64,
-    row: PhantomData<T>,
 }
 
+type ReadRow<T> = fn(&[u8], &EndpointDescription) -> Result<T, Rejected>;
+
 impl<T: DeserializeOwned> Rows<T> {
-    pub(super) fn new(body: Body, endpoint: &'static EndpointDescription, dates: DateFormat) -> Self {
-        Self {
-            body,
-            endpoint,
-            dates,
-            splitter: RowSplitter::default(),
-            received: 0,
-            rejected: Vec::new(),
-            rejected_count: 0,
-            row: PhantomData,
-        }
+    /// Rows as structs of `dicom`, under its keywords.
+    pub(super) fn new(body: Body, endpoint: &'static EndpointDescription) -> Self {
+        Self::read_by(read_row, body, endpoint)
+    }
+}
+
+impl Rows<Map<String, Value>> {
+    /// Rows with the names and values that the service gave them.
+    pub(super) fn as_sent(body: Body, endpoint: &'static EndpointDescription) -> Self {
+        Self::read_by(read_as_sent, body, endpoint)
+    }
+}
+
+impl<T> Rows<T> {
+    fn read_by(read: ReadRow<T>, body: Body, endpoint: &'static EndpointDescription) -> Self {
+        let (splitter, rejected) = (RowSplitter::default(), Vec::new());
+        Self { body, endpoint, read, splitter, received: 0, rejected, rejected_count: 0 }
     }
 
     /// The rows that the next bytes complete, perhaps none; `None` once the list has ended as a list must.
     pub async fn next(&mut self) -> Result<Option<Vec<T>>, Error> {
         let endpoint = self.endpoint.name;
         let Some(bytes) = self.body.chunk().await? else {
-            self.splitter.finish().map_err(|source| Error::Unreadable { endpoint, source })?;
+            self.splitter.finish().map_err(|source| self.unreadable(source))?;
             return Ok(None);
         };
         self.received += bytes.len() as u64;
@@ -52,9 +58,9 @@ impl<T: DeserializeOwned> Rows<T> {
             return Err(Error::TooLong { endpoint, limit: LONGEST_LIST });
         }
         let mut rows = Vec::new();
-        let (description, dates) = (self.endpoint, self.dates);
-        let cut = self.splitter.push(&bytes, &mut |row| rows.push(read_row(row, description, dates)));
-        cut.map_err(|source| Error::Unreadable { endpoint, source })?;
+        let (description, read) = (self.endpoint, self.read);
+        let cut = self.splitter.push(&bytes, &mut |row| rows.push(read(row, description)));
+        cut.map_err(|source| self.unreadable(source))?;
         Ok(Some(rows.into_iter().filter_map(|row| self.accept(row)).collect()))
     }
 
@@ -86,11 +92,21 @@ impl<T: DeserializeOwned> Rows<T> {
         (self.rejected_count, &self.rejected)
     }
 
+    fn unreadable(&self, source: WireError) -> Error {
+        let source = match source {
+            WireError::NotAList { found } => WireError::NotAList { found: self.body.redact(&found) },
+            other => other,
+        };
+        Error::Unreadable { endpoint: self.endpoint.name, source }
+    }
+
     fn accept(&mut self, row: Result<T, Rejected>) -> Option<T> {
         row.map_err(|rejected| {
             self.rejected_count += 1;
             if self.rejected.len() < KEPT_REJECTED {
-                self.rejected.push(rejected);
+                let Rejected { reason, row } = rejected;
+                let redact = |text: &str| self.body.redact(text);
+                self.rejected.push(Rejected { reason: redact(&reason), row: redact(&row) });
             }
         })
         .ok()

@@ -148,11 +148,18 @@ impl RowSplitter {
 pub(super) fn read_row<T: DeserializeOwned>(
     row: &[u8],
     endpoint: &EndpointDescription,
-    dates: DateFormat,
 ) -> Result<T, Rejected> {
     let reject = |error: serde_json::Error| Rejected { reason: error.to_string(), row: quote(row) };
     let sent: Map<String, Value> = serde_json::from_slice(row).map_err(reject)?;
-    serde_json::from_value(Value::Object(to_keywords(sent, endpoint, dates))).map_err(reject)
+    serde_json::from_value(Value::Object(to_keywords(sent, endpoint))).map_err(reject)
+}
+
+/// One row with the names and values that the service gave them.
+pub(super) fn read_as_sent(
+    row: &[u8],
+    _endpoint: &EndpointDescription,
+) -> Result<Map<String, Value>, Rejected> {
+    serde_json::from_slice(row).map_err(|error| Rejected { reason: error.to_string(), row: quote(row) })
 }
 
 fn quote(row: &[u8]) -> String {
@@ -160,16 +167,12 @@ fn quote(row: &[u8]) -> String {
 }
 
 /// Renames columns to our keywords; null is left out, what we have no name for goes under `Other`.
-fn to_keywords(
-    sent: Map<String, Value>,
-    endpoint: &EndpointDescription,
-    dates: DateFormat,
-) -> Map<String, Value> {
+fn to_keywords(sent: Map<String, Value>, endpoint: &EndpointDescription) -> Map<String, Value> {
     let mut row = Map::new();
     let mut other = Map::new();
     for (name, value) in sent.into_iter().filter(|(_, value)| !value.is_null()) {
         match endpoint.column(&name) {
-            Some(column) => row.insert(column.keyword.to_owned(), read_value(value, column, dates)),
+            Some(column) => row.insert(column.keyword.to_owned(), read_value(value, column, endpoint.dates)),
             None => other.insert(name, value),
         };
     }
@@ -273,7 +276,7 @@ mod tests {
             "SeriesNumber":5,"ImageCount":"180.000000","FileSize":24380256,"LicenseURI":"http:\/\/x\/","Brand":"new","StudyDesc":""}"#;
         let v4 = Dialect::NbiaV4.description();
 
-        let series: Series = read_row(row, v4.endpoint(Endpoint::Series).unwrap(), v4.dates).unwrap();
+        let series: Series = read_row(row, v4.endpoint(Endpoint::Series).unwrap()).unwrap();
 
         assert_eq!(series.series_date.as_deref(), Some("1990-06-19"));
         assert_eq!((series.image_count, series.file_size), (Some(180), Some(24_380_256)));
@@ -290,9 +293,9 @@ mod tests {
         let endpoint = v4.endpoint(Endpoint::Patient).unwrap();
         let series = v4.endpoint(Endpoint::Series).unwrap();
         let huge = r#"{"SeriesInstanceUID":"1.2.3","StudyInstanceUID":"1.2","Collection":"C","PatientID":"P","FileSize":9223372036854775808}"#;
-        assert!(read_row::<Series>(huge.as_bytes(), series, v4.dates).is_err());
+        assert!(read_row::<Series>(huge.as_bytes(), series).is_err());
         for row in ["{}", r#"{"PatientId":"P"}"#, r#"{"PatientId":{},"Collection":"C"}"#] {
-            let rejected = read_row::<Patient>(row.as_bytes(), endpoint, v4.dates).unwrap_err();
+            let rejected = read_row::<Patient>(row.as_bytes(), endpoint).unwrap_err();
             assert_eq!(rejected.row, row);
         }
     }

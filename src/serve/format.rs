@@ -11,12 +11,11 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::family::Family;
 use super::outlet::Outlet;
 use super::refusal::NOT_ABLE;
 use super::request::Request;
 use crate::db::ListedRow;
-use crate::nbia::dialect::{Column, EmptyList, Kind, Parameter};
+use crate::nbia::dialect::{Column, EmptyList, Family, Kind, Parameter};
 
 /// How a list is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +113,8 @@ impl<'a> ListWriter<'a> {
 
     /// Closes the list; one without rows is the empty list of the dialect.
     pub(super) fn end(self) -> io::Result<()> {
-        match (self.rows, self.request.dialect.empty_list) {
-            (0, EmptyList::ZeroBytes) => return Ok(()),
+        match (self.rows, self.request.endpoint.empty_list) {
+            (0, EmptyList::ZeroBytes | EmptyList::NoContent) => return Ok(()),
             (0, EmptyList::Brackets) => self.write(&self.beginning())?,
             _ => {}
         }
@@ -178,7 +177,7 @@ impl<'a> ListWriter<'a> {
         match row.get(column.keyword)? {
             Value::Null => None,
             Value::String(text) if column.kind == Kind::Date => {
-                Some(self.request.dialect.dates.from_iso(text).into())
+                Some(self.request.endpoint.dates.from_iso(text).into())
             }
             Value::String(text) => Some(text.into()),
             other => Some(other.to_string().into()),

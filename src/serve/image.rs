@@ -8,14 +8,13 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
 
-use super::family::Family;
 use super::pack::{self, Naming, Parcel};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::served::{Fault, ServedMirror};
 use crate::db::{Reader, ServedInstance, ServedSeries};
 use crate::mirror::{SeriesFiles, SeriesPath, file_name};
-use crate::nbia::dialect::Parameter;
+use crate::nbia::dialect::{Family, Parameter};
 
 /// Answers getImage.
 pub(super) async fn series(mirror: Arc<ServedMirror>, request: Request) -> Response {

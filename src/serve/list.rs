@@ -6,14 +6,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::response::Response;
 
-use super::family::Family;
 use super::format::{Form, ListWriter};
 use super::outlet::{Head, Outlet};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::served::{Fault, ServedMirror};
 use crate::db::{self, EachRow, ListedRow, Reader};
-use crate::nbia::dialect::{Endpoint, Parameter};
+use crate::nbia::dialect::{Endpoint, Family, Parameter};
 
 /// Answers a list endpoint.
 ///
@@ -68,7 +67,7 @@ fn each_row(reader: &Reader, request: &Request, each: EachRow<'_>) -> Result<(),
         Endpoint::Series => reader.served_series(&filter, each),
         Endpoint::SeriesSize => reader.served_size(series, each),
         Endpoint::SopInstanceUids => reader.served_instances(series, each),
-        Endpoint::Image | Endpoint::SingleImage => Ok(()), // no lists
+        _ => Ok(()), // no lists
     }
 }
 

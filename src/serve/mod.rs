@@ -4,7 +4,6 @@
 //! would have said it. Endpoint names, parameters, columns and dates come from the table of dialects, which is all
 //! that this module knows of `nbia`. Writes nothing, neither to the tree nor to the record, and asks no service.
 
-mod family;
 mod format;
 mod image;
 mod list;
@@ -61,8 +60,8 @@ pub fn router(mirror: Arc<ServedMirror>) -> Router {
     let mut router = Router::new().route("/healthz", get(async || "ok"));
     for dialect in Dialect::ALL {
         let description = dialect.description();
-        for endpoint in description.endpoints {
-            let path = format!("{}/{}", description.path, endpoint.name);
+        for endpoint in description.endpoints() {
+            let path = format!("{}/{}{}", description.path, endpoint.place, endpoint.name);
             let respond = move |State(mirror), RawQuery(query): RawQuery| async move {
                 answer(mirror, dialect, endpoint, query.as_deref().unwrap_or_default()).await
             };

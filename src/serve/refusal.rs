@@ -10,9 +10,8 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::family::Family;
 use super::request::Request;
-use crate::nbia::dialect::{Endpoint, EndpointDescription, Parameter};
+use crate::nbia::dialect::{Endpoint, EndpointDescription, Family, Parameter};
 
 /// What the archive's server says whenever something went wrong inside it.
 pub(super) const NOT_ABLE: &str = "Server was not able to process your request";

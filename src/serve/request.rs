@@ -5,16 +5,14 @@ use std::borrow::Cow;
 use jiff::civil::Date;
 use url::form_urlencoded;
 
-use super::family::Family;
 use super::refusal::Refusal;
 use crate::db::ServedFilter;
-use crate::nbia::dialect::{Description, Dialect, EndpointDescription, Parameter};
+use crate::nbia::dialect::{Dialect, EndpointDescription, Family, Parameter};
 
 /// One request for an endpoint of a dialect.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) family: Family,
-    pub(super) dialect: &'static Description,
     pub(super) endpoint: &'static EndpointDescription,
     /// Names and values in the order they came; of one name the first counts, as in JAX-RS.
     parameters: Vec<(String, String)>,
@@ -24,12 +22,7 @@ impl Request {
     pub(super) fn read(dialect: Dialect, endpoint: &'static EndpointDescription, query: &str) -> Self {
         let parameters = form_urlencoded::parse(query.as_bytes());
         let owned = parameters.map(|(name, value)| (Cow::into_owned(name), Cow::into_owned(value)));
-        Self {
-            family: Family::of(dialect),
-            dialect: dialect.description(),
-            endpoint,
-            parameters: owned.collect(),
-        }
+        Self { family: dialect.description().family, endpoint, parameters: owned.collect() }
     }
 
     /// The value of a parameter; one that came empty is a value.
@@ -85,7 +78,7 @@ impl Request {
     }
 
     fn day(&self, text: &str) -> Option<Date> {
-        self.dialect.dates.to_iso(text)?.get(..10)?.parse().ok()
+        self.endpoint.asked_dates.to_iso(text)?.get(..10)?.parse().ok()
     }
 
     fn is_known(&self, name: &str) -> bool {

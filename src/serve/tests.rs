@@ -686,7 +686,7 @@ async fn every_endpoint_of_every_dialect_has_a_route() {
     let served = Served::new().await;
 
     for dialect in Dialect::ALL.map(Dialect::description) {
-        for endpoint in dialect.endpoints {
+        for endpoint in dialect.endpoints() {
             let path = format!("{}/{}", dialect.path, endpoint.name);
             assert_ne!(served.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");
         }

@@ -1,0 +1,101 @@
+//! The HTTP client below ours: headers, certificates, proxies, and how far a redirect is followed.
+
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::redirect;
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::error::Error;
+use super::options::Options;
+
+/// The label of a form in a body.
+pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+/// Redirects that are followed on the same host.
+const MOST_REDIRECTS: usize = 5;
+
+/// A client that sends the key and the token that are configured, and only to where it is told to.
+pub(super) fn builder(options: &Options) -> Result<reqwest::ClientBuilder, Error> {
+    let mut headers = HeaderMap::new();
+    for (name, secret, prefix) in
+        [("api_key", &options.api_key, ""), ("authorization", &options.token, "Bearer ")]
+    {
+        if let Some(secret) = secret {
+            headers.insert(name, sensitive(&format!("{prefix}{}", secret.expose_secret().trim()))?);
+        }
+    }
+    Ok(builder_without_secrets(options, &options.base_url)?.default_headers(headers))
+}
+
+/// The same without a secret, for another place.
+pub(super) fn builder_without_secrets(
+    options: &Options,
+    place: &Url,
+) -> Result<reqwest::ClientBuilder, Error> {
+    let contact = if options.contact.is_empty() { String::new() } else { format!(" ({})", options.contact) };
+    let agent = format!("tcia-mirror/{}{contact}", env!("CARGO_PKG_VERSION"));
+    let builder = reqwest::Client::builder()
+        .user_agent(HeaderValue::from_str(&agent).map_err(setup)?)
+        .connect_timeout(options.http.connect_timeout)
+        .redirect(redirect::Policy::custom(stay_at_the_place));
+    // a proxy of the lab knows another loopback than we mean
+    let builder = if is_loopback(place) { builder.no_proxy() } else { builder };
+    let Some(ca_file) = &options.ca_file else { return Ok(builder) };
+    let pem = std::fs::read(ca_file).map_err(setup)?;
+    Ok(builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem).map_err(setup)?))
+}
+
+/// A header that no log shows.
+pub(super) fn sensitive(text: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(text).map_err(setup)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+pub(super) fn setup(source: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Setup { source: Box::new(source) }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A redirect that is not followed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(super) enum Detour {
+    /// It would have carried our key to another place.
+    #[error("redirected to {0}")]
+    Elsewhere(String),
+    /// It leads in a circle, or on and on.
+    #[error("redirected too often, at last to {0}")]
+    Endless(String),
+}
+
+fn stay_at_the_place(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let place =
+        |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+    let target = attempt.url().to_string();
+    if attempt.previous().first().map(place).as_ref() != Some(&place(attempt.url())) {
+        return attempt.error(Detour::Elsewhere(target));
+    }
+    if attempt.previous().len() > MOST_REDIRECTS {
+        return attempt.error(Detour::Endless(target));
+    }
+    attempt.follow()
+}
+
+/// The redirect that an error is about.
+pub(super) fn detour(error: &reqwest::Error) -> Option<Detour> {
+    let mut source: Option<&dyn std::error::Error> = Some(error);
+    while let Some(cause) = source {
+        if let Some(detour) = cause.downcast_ref::<Detour>() {
+            return Some(detour.clone());
+        }
+        source = cause.source();
+    }
+    None
+}

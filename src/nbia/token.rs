@@ -1,0 +1,172 @@
+//! The token that a server asks for: got with a password, renewed before it expires, by one request at a time.
+//!
+//! OAuth 2.0, grants `password` and `refresh_token` (RFC 6749, sections 4.3 and 6), as the archive's server has them
+//! (CBIIT/NBIA-TCIA 865725e, `KeycloakGetToken.java`).
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use url::{Url, form_urlencoded};
+
+use super::error::Error;
+use super::http::{self, FORM, setup};
+use super::options::Options;
+
+/// How errors call the request.
+const ENDPOINT: &str = "oauth/token";
+/// A token is renewed so long before its end, or when a tenth of its life is left if that is less.
+const AHEAD: Duration = Duration::from_mins(1);
+/// Life of a token whose server does not tell it.
+const UNKNOWN_LIFE_S: u64 = 300;
+/// Longest answer that is read.
+const LONGEST_ANSWER: usize = 64 << 10;
+
+/// A user of a server that asks for tokens.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Where tokens are handed out.
+    pub token_url: Url,
+    /// Who asks.
+    pub username: String,
+    /// Their password.
+    pub password: SecretString,
+    /// The name of this program at that server.
+    pub client_id: String,
+    /// Its secret, when it has one.
+    pub client_secret: Option<SecretString>,
+}
+
+/// Hands out a token that is good.
+pub(super) struct TokenSource {
+    login: Login,
+    http: reqwest::Client,
+    answer_within: Duration,
+    grant: Mutex<Option<Grant>>,
+}
+
+struct Grant {
+    token: SecretString,
+    refresh_token: Option<SecretString>,
+    renew_at: Instant,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    access_token: String,
+    refresh_token: Option<String>,
+    expires_in: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: String,
+}
+
+impl TokenSource {
+    pub(super) fn new(login: Login, options: &Options) -> Result<Self, Error> {
+        let http = http::builder_without_secrets(options, &login.token_url)?.build().map_err(setup)?;
+        Ok(Self { login, http, answer_within: options.http.first_byte_timeout, grant: Mutex::new(None) })
+    }
+
+    /// The header of a request. Who comes while the server is asked waits for that one answer.
+    pub(super) async fn header(&self) -> Result<HeaderValue, Error> {
+        let mut grant = self.grant.lock().await;
+        if grant.as_ref().is_none_or(|grant| Instant::now() >= grant.renew_at) {
+            let refresh_token = grant.take().and_then(|old| old.refresh_token);
+            *grant = Some(self.renew(refresh_token).await?);
+        }
+        let token = grant.as_ref().map_or("", |grant| grant.token.expose_secret());
+        http::sensitive(&format!("Bearer {token}"))
+    }
+
+    /// Forgets a token that the server has refused, unless it was renewed meanwhile.
+    pub(super) async fn forget(&self, refused: &HeaderValue) {
+        let mut grant = self.grant.lock().await;
+        let is_held = |grant: &Grant| refused.as_bytes().ends_with(grant.token.expose_secret().as_bytes());
+        if grant.as_ref().is_some_and(is_held) {
+            *grant = None;
+        }
+    }
+
+    async fn renew(&self, refresh_token: Option<SecretString>) -> Result<Grant, Error> {
+        if let Some(refresh_token) = refresh_token {
+            let proof = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose_secret())];
+            match self.ask(&proof).await {
+                Err(Error::TokenRefused { .. }) => {} // it has expired as well
+                answered => return answered,
+            }
+        }
+        let (username, password) = (self.login.username.as_str(), self.login.password.expose_secret());
+        self.ask(&[("grant_type", "password"), ("username", username), ("password", password)]).await
+    }
+
+    async fn ask(&self, proof: &[(&str, &str)]) -> Result<Grant, Error> {
+        let request = self.http.post(self.login.token_url.clone());
+        let request = request.header(CONTENT_TYPE, FORM).body(self.form(proof));
+        let answered = tokio::time::timeout(self.answer_within, answer(request)).await;
+        let late = |_elapsed| Error::NoFirstByte { endpoint: ENDPOINT, after: self.answer_within };
+        let host = || self.login.token_url.authority().to_owned();
+        let no_answer = |source: reqwest::Error| match http::detour(&source) {
+            Some(detour) => {
+                Error::Redirected { endpoint: ENDPOINT, host: host(), detour: detour.to_string() }
+            }
+            None => Error::NoAnswer { endpoint: ENDPOINT, host: host(), source: source.without_url() },
+        };
+        let (status, text) = answered.map_err(late)?.map_err(no_answer)?;
+        self.read(status, &text)
+    }
+
+    fn form(&self, proof: &[(&str, &str)]) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(proof).append_pair("client_id", &self.login.client_id);
+        if let Some(secret) = &self.login.client_secret {
+            form.append_pair("client_secret", secret.expose_secret());
+        }
+        form.finish()
+    }
+
+    /// What the server says of itself is not repeated: it may hold what it was sent.
+    fn read(&self, status: StatusCode, text: &[u8]) -> Result<Grant, Error> {
+        let granted = status.is_success().then(|| serde_json::from_slice::<Granted>(text).ok()).flatten();
+        let Some(granted) = granted.filter(|granted| !granted.access_token.is_empty()) else {
+            return Err(self.refusal(status, text));
+        };
+        let life = Duration::from_secs(granted.expires_in.unwrap_or(UNKNOWN_LIFE_S));
+        Ok(Grant {
+            token: granted.access_token.into(),
+            refresh_token: granted.refresh_token.map(Into::into),
+            renew_at: Instant::now() + life.saturating_sub(AHEAD.min(life / 10)),
+        })
+    }
+
+    fn refusal(&self, status: StatusCode, text: &[u8]) -> Error {
+        let host = self.login.token_url.authority().to_owned();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Error::Status { endpoint: ENDPOINT, status, text: String::new(), retry_after: None };
+        }
+        // one of RFC 6749, section 5.2; anything else might be what it was sent
+        let code = serde_json::from_slice::<Refused>(text).ok().map(|refused| refused.error);
+        let is_known = |code: &String| code.starts_with("invalid_") || code.starts_with("un");
+        let is_word =
+            |code: &String| code.len() < 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let reason = code.filter(is_known).filter(is_word).unwrap_or_else(|| "no reason".to_owned());
+        Error::TokenRefused { host, status, reason }
+    }
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<(StatusCode, Vec<u8>), reqwest::Error> {
+    let mut response = request.send().await?;
+    let mut text = Vec::new();
+    while let Some(bytes) = response.chunk().await? {
+        text.extend_from_slice(&bytes);
+        if text.len() > LONGEST_ANSWER {
+            break;
+        }
+    }
+    Ok((response.status(), text))
+}
