@@ -18,6 +18,14 @@ pub(super) const FETCH_CODES: &str = "Exit codes: 0 all that was asked is done �
 const READ_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or configuration";
 const PLAN_CODES: &str = "Exit codes: 0 done · 1 could not list everything, or something named is not listed
             2 usage or configuration · 10 another process holds the root · 130, 143 stopped by SIGINT, SIGTERM";
+const QUERY_CODES: &str =
+    "Exit codes: 0 done · 1 no answer, rows that make no sense, or nothing is listed under a name that was asked for
+            2 usage or configuration · 130, 143 stopped by SIGINT, SIGTERM
+
+Examples: tcia-mirror query getCollectionValues
+          tcia-mirror query getSeries Collection=TCGA-GBM Modality=MR --format csv --output series.csv
+          tcia-mirror query getImage SeriesInstanceUID=1.3.6.1.4.1.14519.5.2.1.7695.2311.4981 --output series.zip
+          tcia-mirror --base-url https://nbia.example.org query --probe";
 const VERIFY_CODES: &str =
     "Exit codes: 0 everything is as recorded, or was repaired · 1 failed · 2 usage or configuration
             3 damage was found and remains · 10 another process holds the root (--repair) · 130, 143 stopped";
@@ -51,7 +59,7 @@ pub(super) struct Global {
     /// The service; its dialect is recognised from the path [default: the public service]
     #[arg(long, global = true, env = "TCIA_MIRROR_BASE_URL", value_name = "URL")]
     pub(super) base_url: Option<String>,
-    /// The dialect, when the path does not tell: bindaas-v3 or nbia-v4
+    /// The dialect, when the path does not tell: bindaas-v1, bindaas-v3, nbia-v1, nbia-v2 or nbia-v4
     #[arg(long, global = true, env = "TCIA_MIRROR_DIALECT", value_name = "D")]
     pub(super) dialect: Option<Dialect>,
     /// One JSON object per line on standard output
@@ -108,6 +116,9 @@ pub(super) enum Command {
     /// Put parked series back in the queue and fetch them
     #[command(after_help = FETCH_CODES)]
     Retry(Fetching),
+    /// Ask any endpoint of the service, as table, JSON, CSV, XML or HTML
+    #[command(after_help = QUERY_CODES)]
+    Query(Query),
     /// Re-serve the mirror through the same REST API
     #[command(after_help = READ_CODES)]
     Serve(Serve),
@@ -122,7 +133,7 @@ pub(super) enum Command {
 impl Command {
     /// Whether it draws bars on a terminal.
     pub(super) fn shows_progress(&self) -> bool {
-        !matches!(self, Self::Status | Self::Serve(_) | Self::Completions(_))
+        !matches!(self, Self::Status | Self::Query(_) | Self::Serve(_) | Self::Completions(_))
     }
 }
 
@@ -168,6 +179,58 @@ pub(super) struct Serve {
 pub(super) struct Completions {
     /// Which shell
     pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Query {
+    /// Its documented name, like getSeries; behind it `/metadata` asks about the endpoint itself. None lists them all
+    #[arg(value_name = "ENDPOINT")]
+    pub(super) endpoint: Option<String>,
+    /// Filters, like Collection=TCGA-GBM; days are written YYYY-MM-DD, whatever the service wants
+    #[arg(value_name = "KEY=VALUE")]
+    pub(super) filters: Vec<String>,
+    /// How rows are printed [default: table]
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) format: Option<QueryFormat>,
+    /// Hand on the service's own writing of that format
+    #[arg(long)]
+    pub(super) as_sent: bool,
+    /// A file, which appears only when the answer is whole [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Say what answers at the address of the service, in each dialect
+    #[arg(long, conflicts_with_all = ["endpoint", "format", "as_sent", "output"])]
+    pub(super) probe: bool,
+}
+
+/// How the rows of a query are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum QueryFormat {
+    /// Aligned columns.
+    Table,
+    /// One array.
+    Json,
+    /// Comma-separated, with a header.
+    Csv,
+    /// `<Results><Row><Value column="…">`.
+    Xml,
+    /// A table.
+    Html,
+    /// The bytes that the service sends when it is not told how.
+    Raw,
+}
+
+impl QueryFormat {
+    /// The service's name for it.
+    pub(super) fn as_sent(self) -> Option<&'static str> {
+        match self {
+            Self::Table | Self::Raw => None,
+            Self::Json => Some("json"),
+            Self::Csv => Some("csv"),
+            Self::Xml => Some("xml"),
+            Self::Html => Some("html"),
+        }
+    }
 }
 
 /// Which series; equal flags widen, different flags narrow.

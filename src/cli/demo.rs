@@ -113,11 +113,12 @@ impl Server {
 fn configure_demo(global: &Global, base_url: &Url) -> anyhow::Result<Config> {
     let mut config = configure(global, &DownloadFlags::default())?;
     config.root = global.root.clone().unwrap_or_else(|| PathBuf::from(ROOT));
-    config.service.base_url = base_url.clone();
-    config.service.dialect = None;
-    (config.service.api_key, config.service.token) = (None, None);
-    config.service.query_rate.amount = 0;
-    config.service.image_rate.amount = 0;
+    config.services.truncate(1);
+    let service = &mut config.services[0];
+    service.base_url = base_url.clone();
+    service.dialect = None;
+    (service.api_key, service.token, service.login) = (None, None, None);
+    (service.query_rate.amount, service.image_rate.amount) = (0, 0);
     config.sync.disk = sync::DiskOptions { min_free: MIN_FREE, min_free_inodes: 1000 };
     Ok(config)
 }

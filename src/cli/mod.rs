@@ -12,6 +12,7 @@ mod mirror;
 mod plan;
 mod print;
 mod progress;
+mod query;
 mod resume;
 mod retry;
 mod serve;
@@ -55,6 +56,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Status => status::run(&global),
         Command::Verify(command) => verify::run(&global, command, bars).await,
         Command::Retry(command) => retry::run(&global, command, bars).await,
+        Command::Query(command) => query::run(&global, command).await,
         Command::Serve(command) => serve::run(&global, command).await,
         Command::Demo => demo::run(&global, bars).await,
         Command::Completions(command) => completions::run(&command),

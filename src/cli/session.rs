@@ -54,9 +54,14 @@ pub(super) fn configure(global: &Global, download: &DownloadFlags) -> anyhow::Re
     sync.fetch.how = download.fetch.unwrap_or(sync.fetch.how);
     sync.max_bytes = download.max_bytes;
     if let Some(rate) = download.rate {
-        (config.service.query_rate, config.service.image_rate) = (rate, rate);
+        config
+            .services
+            .iter_mut()
+            .for_each(|service| (service.query_rate, service.image_rate) = (rate, rate));
     }
-    config.service.bandwidth = download.bandwidth.unwrap_or(config.service.bandwidth);
+    for service in &mut config.services {
+        service.bandwidth = download.bandwidth.unwrap_or(service.bandwidth);
+    }
     Ok(config)
 }
 
@@ -115,7 +120,7 @@ impl Session {
         bars: Option<MultiProgress>,
     ) -> anyhow::Result<Self> {
         let signals = Signals::listen(config.sync.jobs.grace)?;
-        let client = Client::new(&config.service, signals.abort.clone(), clock, fastrand::Rng::new())?;
+        let client = Client::new(config.first_service(), signals.abort.clone(), clock, fastrand::Rng::new())?;
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
         let setup = Setup {
             client: Arc::new(client),

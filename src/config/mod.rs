@@ -2,21 +2,20 @@
 //!
 //! Each module declares its own options; this one fills them. Nothing else reads the environment.
 
+mod service;
 mod unit;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use url::Url;
 
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
 use crate::plan::Selection;
 use crate::{fetch, nbia, serve, sync};
+use service::{Service, Services};
 use unit::{ByteSize, PerSecond, Period, RequestRate};
 
 pub use unit::{parse_bytes, parse_rate};
@@ -33,8 +32,12 @@ pub enum ConfigError {
     Address { value: String, source: url::ParseError },
     #[error("{what} cannot be {found}: it must be at least {least}")]
     TooSmall { what: &'static str, found: u64, least: u64 },
-    #[error("several services are configured; this release mirrors from one")]
-    SeveralServices,
+    #[error("no place to get a token from can be told from {base_url}: name it with [service] token_url")]
+    NoTokenAddress { base_url: Url },
+    #[error(
+        "the password of `{username}` is missing: TCIA_MIRROR_PASSWORD, TCIA_MIRROR_PASSWORD_FILE or [service] password_file"
+    )]
+    NoPassword { username: String },
 }
 
 /// Everything that a command needs to know.
@@ -42,14 +45,21 @@ pub enum ConfigError {
 pub struct Config {
     /// The mirror.
     pub root: PathBuf,
-    /// The service.
-    pub service: nbia::Options,
+    /// The services, at least one; a collection is mirrored from the first that lists it.
+    pub services: Vec<nbia::Options>,
     /// The cycle.
     pub sync: sync::Options,
     /// The server.
     pub serve: serve::Options,
     /// What is mirrored when no flag says so.
     pub select: Vec<Selection>,
+}
+
+impl Config {
+    /// The service that is asked when nothing else tells which.
+    pub fn first_service(&self) -> &nbia::Options {
+        &self.services[0]
+    }
 }
 
 /// What flags and the environment say over the file.
@@ -76,44 +86,6 @@ struct File {
     daemon: Daemon,
     serve: Serve,
     select: Vec<Select>,
-}
-
-/// `[service]`, or several `[[service]]`.
-#[derive(Debug)]
-struct Services(Vec<Service>);
-
-impl<'de> Deserialize<'de> for Services {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TableOrList;
-
-        impl<'de> Visitor<'de> for TableOrList {
-            type Value = Services;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("a table [service] or several tables [[service]]")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Services, A::Error> {
-                Service::deserialize(MapAccessDeserializer::new(map)).map(|service| Services(vec![service]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Services, A::Error> {
-                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Services)
-            }
-        }
-
-        deserializer.deserialize_any(TableOrList)
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Service {
-    base_url: String,
-    dialect: String,
-    api_key_file: PathBuf,
-    ca_file: PathBuf,
-    contact: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -213,10 +185,10 @@ impl Config {
             None => File::default(),
         };
         let root = overrides.root.unwrap_or_else(|| file.root.clone());
-        let service = service_options(&file, overrides.base_url, overrides.dialect)?;
+        let services = service::options(&file, overrides.base_url, overrides.dialect)?;
         Ok(Self {
             root,
-            service,
+            services,
             sync: sync_options(&file)?,
             serve: serve_options(&file),
             select: selections(&file),
@@ -243,52 +215,6 @@ fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
     let faulty =
         |error: toml::de::Error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() };
     toml::from_str(text).map_err(faulty)
-}
-
-fn service_options(
-    file: &File,
-    base_url: Option<String>,
-    dialect: Option<nbia::Dialect>,
-) -> Result<nbia::Options, ConfigError> {
-    let service = match file.service.0.as_slice() {
-        [] => Service::default(),
-        [service] => service.clone(),
-        _ => return Err(ConfigError::SeveralServices),
-    };
-    let value = base_url.unwrap_or_else(|| service.base_url.clone());
-    let base_url = Url::parse(&value).map_err(|source| ConfigError::Address { value, source })?;
-    Ok(nbia::Options {
-        base_url,
-        dialect: dialect.or(named_dialect(&service.dialect)?),
-        api_key: secret("API_KEY", Some(&service.api_key_file))?,
-        token: secret("TOKEN", None)?,
-        login: None,
-        ca_file: Some(service.ca_file).filter(|path| !path.as_os_str().is_empty()),
-        contact: service.contact,
-        http: nbia::HttpOptions {
-            connect_timeout: file.http.connect_timeout.0,
-            first_byte_timeout: file.http.first_byte_timeout.0,
-            idle_timeout: file.http.idle_timeout.0,
-            min_rate: file.http.min_rate.0,
-        },
-        query_rate: file.limits.query_rate.0,
-        image_rate: file.limits.image_rate.0,
-        bandwidth: file.limits.bandwidth.0,
-        retry: nbia::RetryOptions {
-            attempts: at_least_one("[retry] attempts", file.retry.attempts)?,
-            base: file.retry.base.0,
-            cap: file.retry.cap.0,
-            give_up: file.retry.give_up.0,
-        },
-    })
-}
-
-fn named_dialect(name: &str) -> Result<Option<nbia::Dialect>, ConfigError> {
-    if name == "auto" {
-        return Ok(None);
-    }
-    let faulty = |message| ConfigError::Parse { path: "[service] dialect".into(), message };
-    name.parse().map(Some).map_err(faulty)
 }
 
 fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
@@ -342,21 +268,6 @@ fn at_least_one(what: &'static str, found: u32) -> Result<u32, ConfigError> {
     if found > 0 { Ok(found) } else { Err(ConfigError::TooSmall { what, found: 0, least: 1 }) }
 }
 
-/// A secret: from the environment, from a file that the environment or the configuration names, or from systemd.
-fn secret(name: &str, configured: Option<&Path>) -> Result<Option<SecretString>, ConfigError> {
-    if let Some(value) = variable(&format!("TCIA_MIRROR_{name}")) {
-        return Ok(Some(value.trim().to_owned().into()));
-    }
-    let named = variable(&format!("TCIA_MIRROR_{name}_FILE")).map(PathBuf::from);
-    let configured = configured.filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
-    let credential =
-        variable("CREDENTIALS_DIRECTORY").map(|directory| Path::new(&directory).join(name.to_lowercase()));
-    let file = named.or(configured).or_else(|| credential.filter(|path| path.is_file()));
-    let Some(file) = file else { return Ok(None) };
-    let value = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
-    Ok(Some(value.trim().to_owned().into()))
-}
-
 #[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -375,18 +286,6 @@ impl Default for File {
             daemon: Daemon::default(),
             serve: Serve::default(),
             select: Vec::new(),
-        }
-    }
-}
-
-impl Default for Service {
-    fn default() -> Self {
-        Self {
-            base_url: nbia::PUBLIC_SERVICE.to_owned(),
-            dialect: "auto".to_owned(),
-            api_key_file: PathBuf::new(),
-            ca_file: PathBuf::new(),
-            contact: String::new(),
         }
     }
 }
@@ -513,15 +412,6 @@ mod tests {
             file.limits.image_rate.0,
             nbia::Rate { amount: 30, per: std::time::Duration::from_mins(1) }
         );
-    }
-
-    #[test]
-    fn a_service_may_be_a_table_or_a_list_of_one() {
-        for text in ["[service]\ncontact = \"a@b\"\n", "[[service]]\ncontact = \"a@b\"\n"] {
-            assert_eq!(service_options(&read(text).unwrap(), None, None).unwrap().contact, "a@b");
-        }
-        let two = read("[[service]]\n[[service]]\n").unwrap();
-        assert!(matches!(service_options(&two, None, None), Err(ConfigError::SeveralServices)));
     }
 
     #[test]

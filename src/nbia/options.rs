@@ -14,6 +14,9 @@ use super::token::Login;
 /// The public service.
 pub const PUBLIC_SERVICE: &str = "https://nbia.cancerimagingarchive.net/nbia-api/services/v4";
 
+/// Its twin, where one collection lies alone: NLST (NBIA Advanced REST API Guide).
+pub const NLST_SERVICE: &str = "https://nlst.cancerimagingarchive.net/nbia-api/services/v4";
+
 /// Which service, and how to treat it.
 #[derive(Clone, Debug)]
 pub struct Options {

@@ -1,0 +1,320 @@
+//! `[service]` and `[[service]]`: addresses, keys, limits of each.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use url::Url;
+
+use super::unit::{PerSecond, RequestRate};
+use super::{ConfigError, File, at_least_one, unreadable, variable};
+use crate::nbia;
+
+/// Names of the secrets: `TCIA_MIRROR_<NAME>`, `TCIA_MIRROR_<NAME>_FILE`, and in small letters the credential.
+const API_KEY: &str = "API_KEY";
+const TOKEN: &str = "TOKEN";
+const PASSWORD: &str = "PASSWORD";
+const CLIENT_SECRET: &str = "CLIENT_SECRET";
+
+/// `[service]`, or several `[[service]]`.
+#[derive(Debug)]
+pub(super) struct Services(pub(super) Vec<Service>);
+
+impl<'de> Deserialize<'de> for Services {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TableOrList;
+
+        impl<'de> Visitor<'de> for TableOrList {
+            type Value = Services;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("a table [service] or several tables [[service]]")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Services, A::Error> {
+                Service::deserialize(MapAccessDeserializer::new(map)).map(|service| Services(vec![service]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Services, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Services)
+            }
+        }
+
+        deserializer.deserialize_any(TableOrList)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Service {
+    base_url: String,
+    dialect: String,
+    api_key_file: PathBuf,
+    token_file: PathBuf,
+    username: String,
+    password_file: PathBuf,
+    token_url: String,
+    client_id: String,
+    client_secret_file: PathBuf,
+    ca_file: PathBuf,
+    contact: String,
+    query_rate: Option<RequestRate>,
+    image_rate: Option<RequestRate>,
+    bandwidth: Option<PerSecond>,
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self {
+            base_url: nbia::PUBLIC_SERVICE.to_owned(),
+            dialect: "auto".to_owned(),
+            api_key_file: PathBuf::new(),
+            token_file: PathBuf::new(),
+            username: String::new(),
+            password_file: PathBuf::new(),
+            token_url: String::new(),
+            client_id: "nbia".to_owned(),
+            client_secret_file: PathBuf::new(),
+            ca_file: PathBuf::new(),
+            contact: String::new(),
+            query_rate: None,
+            image_rate: None,
+            bandwidth: None,
+        }
+    }
+}
+
+impl Service {
+    /// This service at another host, to which no secret of it may go.
+    fn without_secrets(&self, base_url: String) -> Self {
+        Self {
+            base_url,
+            dialect: "auto".to_owned(),
+            ca_file: self.ca_file.clone(),
+            contact: self.contact.clone(),
+            ..Self::default()
+        }
+    }
+
+    fn address(&self) -> Result<Url, ConfigError> {
+        address(&self.base_url)
+    }
+}
+
+/// The services of a file, or the one that a flag names.
+///
+/// The public service has a twin for one collection (`nbia-service.md`: NLST lies on a host of its own), which is asked
+/// last, and only for what the first does not list.
+pub(super) fn options(
+    file: &File,
+    base_url: Option<String>,
+    dialect: Option<nbia::Dialect>,
+) -> Result<Vec<nbia::Options>, ConfigError> {
+    let configured = &file.service.0;
+    let mut services = match base_url {
+        Some(base_url) => vec![named(configured, base_url)?],
+        None if configured.is_empty() => vec![Service::default()],
+        None => configured.clone(),
+    };
+    if let [only] = services.as_slice()
+        && only.base_url.trim_end_matches('/') == nbia::PUBLIC_SERVICE
+    {
+        services.push(only.without_secrets(nbia::NLST_SERVICE.to_owned()));
+    }
+    // secrets of the environment belong to the service that comes first
+    (0..).zip(services).map(|(place, service)| of(file, service, dialect, place == 0)).collect()
+}
+
+/// The table of the service at an address; without one, a service to which no configured secret goes.
+fn named(configured: &[Service], base_url: String) -> Result<Service, ConfigError> {
+    let origin = address(&base_url)?.origin();
+    let is_there = |service: &&Service| service.address().is_ok_and(|known| known.origin() == origin);
+    let contact = configured.first().cloned().unwrap_or_default();
+    Ok(match configured.iter().find(is_there) {
+        Some(known) => Service { base_url, ..known.clone() },
+        None => contact.without_secrets(base_url),
+    })
+}
+
+fn of(
+    file: &File,
+    service: Service,
+    dialect: Option<nbia::Dialect>,
+    takes_environment: bool,
+) -> Result<nbia::Options, ConfigError> {
+    let base_url = service.address()?;
+    let read = |name, file| secret(name, file, takes_environment);
+    Ok(nbia::Options {
+        dialect: dialect.filter(|_| takes_environment).or(named_dialect(&service.dialect)?),
+        api_key: read(API_KEY, &service.api_key_file)?,
+        token: read(TOKEN, &service.token_file)?,
+        login: login(&service, &base_url, takes_environment)?,
+        base_url,
+        ca_file: Some(service.ca_file).filter(|path| !path.as_os_str().is_empty()),
+        contact: service.contact,
+        http: nbia::HttpOptions {
+            connect_timeout: file.http.connect_timeout.0,
+            first_byte_timeout: file.http.first_byte_timeout.0,
+            idle_timeout: file.http.idle_timeout.0,
+            min_rate: file.http.min_rate.0,
+        },
+        query_rate: service.query_rate.map_or(file.limits.query_rate.0, |rate| rate.0),
+        image_rate: service.image_rate.map_or(file.limits.image_rate.0, |rate| rate.0),
+        bandwidth: service.bandwidth.map_or(file.limits.bandwidth.0, |rate| rate.0),
+        retry: nbia::RetryOptions {
+            attempts: at_least_one("[retry] attempts", file.retry.attempts)?,
+            base: file.retry.base.0,
+            cap: file.retry.cap.0,
+            give_up: file.retry.give_up.0,
+        },
+    })
+}
+
+fn login(
+    service: &Service,
+    base_url: &Url,
+    takes_environment: bool,
+) -> Result<Option<nbia::Login>, ConfigError> {
+    let username = Some(service.username.clone()).filter(|name| !name.is_empty());
+    let username = username.or_else(|| variable("TCIA_MIRROR_USERNAME").filter(|_| takes_environment));
+    let Some(username) = username else { return Ok(None) };
+    let password = secret(PASSWORD, &service.password_file, takes_environment)?;
+    let password = password.ok_or_else(|| ConfigError::NoPassword { username: username.clone() })?;
+    let token_url = match service.token_url.as_str() {
+        "" => usual_token_url(base_url)?,
+        configured => address(configured)?,
+    };
+    let client_secret = secret(CLIENT_SECRET, &service.client_secret_file, takes_environment)?;
+    let client_id = service.client_id.clone();
+    Ok(Some(nbia::Login { token_url, username, password, client_id, client_secret }))
+}
+
+/// Where the archive's own server hands out tokens: `/nbia-api/oauth/token`.
+fn usual_token_url(base_url: &Url) -> Result<Url, ConfigError> {
+    let (prefix, _) = base_url
+        .path()
+        .split_once("/nbia-api")
+        .ok_or_else(|| ConfigError::NoTokenAddress { base_url: base_url.clone() })?;
+    let mut url = base_url.clone();
+    url.set_path(&format!("{prefix}/nbia-api/oauth/token"));
+    Ok(url)
+}
+
+fn address(value: &str) -> Result<Url, ConfigError> {
+    Url::parse(value).map_err(|source| ConfigError::Address { value: value.to_owned(), source })
+}
+
+fn named_dialect(name: &str) -> Result<Option<nbia::Dialect>, ConfigError> {
+    if name == "auto" {
+        return Ok(None);
+    }
+    let faulty = |message| ConfigError::Parse { path: "[service] dialect".into(), message };
+    name.parse().map(Some).map_err(faulty)
+}
+
+/// A secret: from the environment, from a file that the environment or the configuration names, or from systemd.
+fn secret(
+    name: &str,
+    configured: &Path,
+    takes_environment: bool,
+) -> Result<Option<SecretString>, ConfigError> {
+    let variable = |name: &str| variable(name).filter(|_| takes_environment);
+    if let Some(value) = variable(&format!("TCIA_MIRROR_{name}")) {
+        return Ok(Some(value.trim().to_owned().into()));
+    }
+    let named = variable(&format!("TCIA_MIRROR_{name}_FILE")).map(PathBuf::from);
+    let configured = Some(configured).filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
+    let credential =
+        variable("CREDENTIALS_DIRECTORY").map(|directory| Path::new(&directory).join(name.to_lowercase()));
+    let file = named.or(configured).or_else(|| credential.filter(|path| path.is_file()));
+    let Some(file) = file else { return Ok(None) };
+    let value = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
+    Ok(Some(value.trim().to_owned().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::super::parse;
+    use super::*;
+
+    fn services(text: &str, base_url: Option<&str>) -> Result<Vec<nbia::Options>, ConfigError> {
+        options(&parse(Path::new("test.toml"), text)?, base_url.map(str::to_owned), None)
+    }
+
+    fn addresses(services: &[nbia::Options]) -> Vec<&str> {
+        services.iter().map(|service| service.base_url.as_str()).collect()
+    }
+
+    /// A file with a secret, and the line of a configuration that names it.
+    fn secret_file(key: &str, secret: &str) -> (tempfile::TempPath, String) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        std::io::Write::write_all(&mut file, secret.as_bytes()).unwrap();
+        let path = file.into_temp_path();
+        let line = format!("{key} = {:?}\n", path.to_str().unwrap());
+        (path, line)
+    }
+
+    #[test]
+    fn a_service_may_be_a_table_or_several() {
+        let lab = "base_url = \"https://lab.example.org/nbia-api/services/v2\"\ncontact = \"a@b\"\n";
+        for text in [format!("[service]\n{lab}"), format!("[[service]]\n{lab}")] {
+            let services = services(&text, None).unwrap();
+            assert_eq!(addresses(&services), ["https://lab.example.org/nbia-api/services/v2"]);
+            assert_eq!(services[0].contact, "a@b");
+        }
+        let two = format!("[[service]]\n{lab}query_rate = \"1/s\"\n[[service]]\n");
+        let two = services(&two, None).unwrap();
+        assert_eq!(addresses(&two), ["https://lab.example.org/nbia-api/services/v2", nbia::PUBLIC_SERVICE]);
+        assert_eq!((two[0].query_rate.amount, two[1].query_rate.amount), (1, 10));
+    }
+
+    #[test]
+    fn the_public_service_comes_with_its_twin_and_keeps_its_key() {
+        let (_file, line) = secret_file("api_key_file", "key-of-the-first");
+        let services = services(&format!("[service]\n{line}"), None).unwrap();
+
+        assert_eq!(addresses(&services), [nbia::PUBLIC_SERVICE, nbia::NLST_SERVICE]);
+        assert_eq!(services[0].api_key.as_ref().unwrap().expose_secret(), "key-of-the-first");
+        assert!(services[1].api_key.is_none());
+    }
+
+    #[test]
+    fn a_configured_key_does_not_follow_a_flag_to_another_host() {
+        let (_file, line) = secret_file("api_key_file", "key-of-the-lab");
+        let text = format!("[service]\nbase_url = \"https://lab.example.org/nbia-api/services/v4\"\n{line}");
+
+        let same = services(&text, Some("https://lab.example.org/nbia-api/services/v1")).unwrap();
+        assert!(same[0].api_key.is_some());
+        for other in
+            ["http://lab.example.org/nbia-api/services/v1", "https://lab.example.org:444/services/v3"]
+        {
+            assert!(services(&text, Some(other)).unwrap()[0].api_key.is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_user_gets_tokens_where_the_archives_server_hands_them_out() {
+        let (_file, line) = secret_file("password_file", "secret\n");
+        let lab =
+            "[service]\nbase_url = \"https://lab.example.org/x/nbia-api/services/v2\"\nusername = \"u\"\n";
+
+        let services = services(&format!("{lab}{line}"), None).unwrap();
+        let login = services[0].login.as_ref().unwrap();
+        assert_eq!(login.token_url.as_str(), "https://lab.example.org/x/nbia-api/oauth/token");
+        assert_eq!((login.client_id.as_str(), login.password.expose_secret()), ("nbia", "secret"));
+    }
+
+    #[test]
+    fn a_user_without_a_password_or_a_place_to_get_tokens_is_refused() {
+        let user = "[service]\nusername = \"u\"\n";
+        assert!(matches!(services(user, None), Err(ConfigError::NoPassword { .. })));
+        let (_file, line) = secret_file("password_file", "secret");
+        let bindaas = format!("{user}base_url = \"https://lab.example.org/services/v3\"\n{line}");
+        assert!(matches!(services(&bindaas, None), Err(ConfigError::NoTokenAddress { .. })));
+    }
+}
