@@ -157,7 +157,7 @@ impl Series {
 ///
 /// Count and size alone do not show every revision; a licence, a release date or a description is no part of it,
 /// because none of them touches the images.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct SeriesFingerprint {
     /// Instances in the series.
     pub image_count: Option<u32>,

@@ -169,6 +169,23 @@ impl Client {
         self.list(Endpoint::Series, &narrowed(scope, narrowing)).await
     }
 
+    /// What getSeries lists of one series, asked for as exactly as the dialect can.
+    pub async fn one_series(
+        &self,
+        study: &StudyInstanceUid,
+        series: &SeriesInstanceUid,
+    ) -> Result<Vec<Series>, Error> {
+        let by_uid = self.takes(Endpoint::Series, Parameter::SeriesInstanceUid);
+        let scope = Scope {
+            study_instance_uid: Some(study.clone()).filter(|_| !by_uid),
+            series_instance_uid: Some(series.clone()).filter(|_| by_uid),
+            ..Scope::default()
+        };
+        let mut listed = self.series(&scope).await?.read_all().await?;
+        listed.retain(|row| row.series_instance_uid == *series);
+        Ok(listed)
+    }
+
     /// Patients added to a collection since a day (NewPatientsInCollection).
     pub async fn new_patients(
         &self,

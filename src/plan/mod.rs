@@ -8,5 +8,5 @@ mod tally;
 mod walk;
 
 pub use decide::{Decision, LocalState, Reason, decide};
-pub use selection::{Selection, describe};
+pub use selection::{AsksForSeries, Selection, describe};
 pub use walk::{Listed, Outcome, walk};

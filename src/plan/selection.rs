@@ -24,6 +24,15 @@ pub struct Selection {
     pub models: Vec<String>,
 }
 
+/// How exactly a service can be asked for series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsksForSeries {
+    /// By SeriesInstanceUID.
+    ByUid,
+    /// Not below the study.
+    ByStudy,
+}
+
 impl Selection {
     /// Whether it says nothing about where to look.
     pub fn names_nothing(&self) -> bool {
@@ -35,8 +44,10 @@ impl Selection {
     }
 
     /// The places where to look, the most exact ones that it names; none stands for every collection.
-    pub fn scopes(&self) -> Vec<Scope> {
-        if !self.series.is_empty() {
+    ///
+    /// A service that cannot be asked for single series (`asks_for_series`) is asked for what they lie in.
+    pub fn scopes(&self, asks_for_series: AsksForSeries) -> Vec<Scope> {
+        if !self.series.is_empty() && asks_for_series == AsksForSeries::ByUid {
             let of = |series: &SeriesInstanceUid| Scope {
                 series_instance_uid: Some(series.clone()),
                 ..Scope::default()
@@ -192,10 +203,12 @@ mod tests {
         let patients = vec![PatientId::new("p1"), PatientId::new("p2")];
         let collections = vec![CollectionName::new("A"), CollectionName::new("B")];
         let selection = Selection { collections, patients, ..Selection::default() };
-        let scopes: Vec<_> = selection.scopes().iter().map(describe).collect();
+        let scopes: Vec<_> = selection.scopes(AsksForSeries::ByUid).iter().map(describe).collect();
         assert_eq!(scopes.len(), 4);
         assert_eq!(scopes[0], "patient `p1` of collection `A`");
         let exact = Selection { series: vec![SeriesInstanceUid::parse("1.2.3").unwrap()], ..selection };
-        assert_eq!(exact.scopes().iter().map(describe).collect::<Vec<_>>(), ["series 1.2.3"]);
+        let scopes = |how| exact.scopes(how).iter().map(describe).collect::<Vec<_>>();
+        assert_eq!(scopes(AsksForSeries::ByUid), ["series 1.2.3"]);
+        assert_eq!(scopes(AsksForSeries::ByStudy).len(), 4);
     }
 }

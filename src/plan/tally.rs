@@ -3,17 +3,27 @@
 //! The service hides its failures behind lists that are short and valid; this is what tells.
 
 use std::collections::hash_map::DefaultHasher;
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use crate::dicom::{PatientId, Series, Study, StudyInstanceUid};
 
-/// What has been listed of a scope so far; a few dozen bytes a study, eight a series.
+/// What has been listed of a scope so far; a few dozen bytes a study, two dozen a series.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     patients: HashSet<PatientId>,
     studies: HashMap<StudyKey, StudyTally>,
-    series: HashSet<u64>,
+    series: HashMap<u64, Seen>,
+    /// How many lists of series have begun.
+    answer: u32,
+}
+
+/// The last row of a series.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    fingerprint: u64,
+    answer: u32,
 }
 
 /// A study is known by its patient as well: real StudyInstanceUIDs stand under two.
@@ -25,11 +35,15 @@ struct StudyTally {
     is_listed: bool,
     series_count: Option<u32>,
     found: u32,
+    /// The answer in which two rows of one of its series told different things.
+    contradicted_in: Option<u32>,
 }
 
 impl StudyTally {
     fn is_whole(&self) -> bool {
-        self.is_listed && self.series_count.map_or(self.found > 0, |count| count == self.found)
+        self.contradicted_in.is_none()
+            && self.is_listed
+            && self.series_count.map_or(self.found > 0, |count| count == self.found)
     }
 }
 
@@ -44,12 +58,32 @@ impl Tally {
         tally.series_count = tally.series_count.max(study.series_count);
     }
 
-    /// Counts a series, once however often it is listed.
+    /// A list of series begins: what it says of a study counts more than what an earlier one has said.
+    pub(super) fn begin_series(&mut self) {
+        self.answer += 1;
+    }
+
+    /// Counts a series, once however often it is listed; rows of one answer must agree about it.
     pub(super) fn add_series(&mut self, series: &Series) {
-        let mut hasher = DefaultHasher::new();
-        (&series.series_instance_uid, &series.study_instance_uid, &series.patient_id).hash(&mut hasher);
-        if self.series.insert(hasher.finish()) {
-            self.study(&series.patient_id, &series.study_instance_uid).found += 1;
+        let answer = self.answer;
+        let key = hash_of(&(&series.series_instance_uid, &series.study_instance_uid, &series.patient_id));
+        let seen = Seen { fingerprint: hash_of(&series.fingerprint()), answer };
+        let (is_new, contradicts) = match self.series.entry(key) {
+            Entry::Vacant(place) => {
+                place.insert(seen);
+                (true, false)
+            }
+            Entry::Occupied(mut place) => {
+                let before = place.insert(seen);
+                (false, before.answer == answer && before.fingerprint != seen.fingerprint)
+            }
+        };
+        let study = self.study(&series.patient_id, &series.study_instance_uid);
+        study.found += u32::from(is_new);
+        if contradicts {
+            study.contradicted_in = Some(answer);
+        } else if study.contradicted_in.is_some_and(|earlier| earlier < answer) {
+            study.contradicted_in = None;
         }
     }
 
@@ -91,6 +125,9 @@ impl Tally {
     /// What is wrong with a study.
     pub(super) fn complaint(&self, key: &StudyKey) -> String {
         let study = self.studies.get(key).copied().unwrap_or_default();
+        if study.contradicted_in.is_some() {
+            return "getSeries lists one of its series twice, with different figures".to_owned();
+        }
         match (study.is_listed, study.series_count) {
             (true, Some(count)) => format!("SeriesCount is {count}, getSeries lists {}", study.found),
             (true, None) => "it has no SeriesCount, and getSeries lists nothing of it".to_owned(),
@@ -103,6 +140,12 @@ impl Tally {
     fn study(&mut self, patient: &PatientId, study: &StudyInstanceUid) -> &mut StudyTally {
         self.studies.entry((patient.clone(), study.clone())).or_default()
     }
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 #[cfg(test)]
@@ -132,6 +175,26 @@ mod tests {
 
         tally.add_series(&series("1", "1.2"));
         assert!(tally.doubtful_patients().is_empty());
+    }
+
+    #[test]
+    fn rows_of_one_answer_that_contradict_each_other_are_doubtful_until_a_later_answer_does_not() {
+        let counted = |count: u32| Series { image_count: Some(count), ..series("1", "1.1") };
+        let mut tally = Tally::default();
+        tally.add_study(&study("1", Some(1)));
+
+        tally.begin_series();
+        tally.add_series(&counted(3));
+        tally.add_series(&counted(4));
+        assert_eq!(
+            tally.complaint(&tally.doubtful_studies()[0]),
+            "getSeries lists one of its series twice, with different figures"
+        );
+
+        tally.begin_series();
+        tally.add_series(&counted(3));
+        tally.add_series(&counted(3));
+        assert!(tally.doubtful_studies().is_empty());
     }
 
     #[test]

@@ -259,6 +259,7 @@ impl<'a> Walker<'a> {
 
     async fn series(&self, scope: &Scope, tally: &mut Tally) -> Result<(), Error> {
         let rows = self.client.series(scope).await?;
+        tally.begin_series();
         let add = |tally: &mut Tally, row: &Series| {
             self.series_rows.fetch_add(1, Ordering::Relaxed);
             tally.add_series(row);

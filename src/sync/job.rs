@@ -15,7 +15,7 @@ use crate::dicom::{Instance, Series};
 use crate::fetch::{self, Fetch};
 use crate::mirror::layout::Component;
 use crate::mirror::{Expected, Placed, SeriesPath, Staging, Verified};
-use crate::nbia::{Scope, retry};
+use crate::nbia::retry;
 
 /// Staged instances that may wait to be recorded, and that are recorded in one transaction.
 const STAGED_BATCH: usize = 64;
@@ -205,14 +205,10 @@ impl Cycle {
 
     /// The listing may have changed since the walk; the next try compares with what is listed then.
     async fn list_again(&self, series: &Series) {
-        let scope =
-            Scope { series_instance_uid: Some(series.series_instance_uid.clone()), ..Scope::default() };
-        let listed = async { self.client.series(&scope).await?.read_all().await };
+        let listed = self.client.one_series(&series.study_instance_uid, &series.series_instance_uid);
         match listed.await {
             Ok(rows) => {
-                for row in
-                    rows.into_iter().filter(|row| row.series_instance_uid == series.series_instance_uid)
-                {
+                for row in rows {
                     if let Err(error) = self.db.relist_series(row).await {
                         warn!("{}", chain(&error));
                     }

@@ -14,8 +14,11 @@ use super::judge::chain;
 use super::{Error, Event};
 use crate::db::{JobState, ListedSeries, Local, Remark, Walk, WatermarkKey};
 use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};
-use crate::nbia::{Client, Scope};
-use crate::plan::{self, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe};
+use crate::nbia::dialect::Parameter;
+use crate::nbia::{Client, Endpoint, Scope};
+use crate::plan::{
+    self, AsksForSeries, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe,
+};
 
 /// Scopes that are walked at once; the client's rate is the real limit.
 const WALKS_AT_ONCE: usize = 4;
@@ -141,19 +144,24 @@ impl Cycle {
                 scopes.push(scope);
                 continue;
             };
-            match self.db.watermark(key.clone()).await?.filter(|synced_to| *synced_to <= began) {
+            let synced_to = self.db.watermark(key.clone()).await?;
+            match synced_to.filter(|synced_to| self.tells_what_is_new() && *synced_to <= began) {
                 Some(synced_to) => match self.new_scopes(&key.collection, synced_to).await {
                     // an empty answer may hide a failure: the watermark stays, which costs nothing
                     Ok(new) if new.is_empty() => continue,
                     Ok(new) => scopes.extend(new),
                     Err(error) => planning.could_not_list(&scope, error)?,
                 },
-                // never synced, or by a clock that was ahead
+                // never synced, or by a clock that was ahead, or the service cannot be asked for what is new
                 None => scopes.push(scope),
             }
             planning.watermarks.push((key, began));
         }
         Ok(scopes)
+    }
+
+    fn tells_what_is_new(&self) -> bool {
+        self.client.offers(Endpoint::NewPatients) && self.client.offers(Endpoint::NewStudies)
     }
 
     /// What NewPatientsInCollection and NewStudiesInPatientCollection name, as scopes to walk.
@@ -180,7 +188,8 @@ impl Cycle {
 
     /// The places to look; names of collections are given the capitals that the service gives them.
     async fn scopes(&self, selection: &Selection, planning: &mut Planning) -> Result<Vec<Scope>, Error> {
-        let scopes = selection.scopes();
+        let by_uid = self.client.takes(Endpoint::Series, Parameter::SeriesInstanceUid);
+        let scopes = selection.scopes(if by_uid { AsksForSeries::ByUid } else { AsksForSeries::ByStudy });
         if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
             return Ok(scopes);
         }

@@ -7,6 +7,7 @@ mod commands;
 mod docs;
 mod faults;
 mod mirror;
+mod query;
 mod resume;
 mod screens;
 mod support;

@@ -1,0 +1,166 @@
+//! `query` as a user types it: what is checked before it is sent, what is printed, what is left behind.
+
+use serde_json::Value;
+
+use crate::support::catalogue::{COLLECTION, Catalogue};
+use crate::support::fake_tcia::{FakeTcia, Fault};
+use crate::support::program::Lab;
+
+const SERIES: &str = "1.2.826.1.1.1";
+
+struct Archive {
+    fake: FakeTcia,
+    lab: Lab,
+    _source: tempfile::TempDir,
+}
+
+fn archive(dialect: &str) -> Archive {
+    let source = tempfile::tempdir().unwrap();
+    Catalogue::small(2, 3, 500).build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let lab = Lab::new(&fake.base_url(dialect));
+    Archive { fake, lab, _source: source }
+}
+
+impl Archive {
+    fn query(&self, arguments: &[&str], code: i32) -> String {
+        let ended = self.lab.run(&[&["-q", "query"], arguments].concat()).assert_code(code);
+        if code == 0 { ended.stdout } else { ended.stderr }
+    }
+}
+
+#[test]
+fn rows_are_printed_in_every_form() {
+    let archive = archive("nbia-v4");
+    let asked = ["getSeries", "Collection=TEST", &format!("SeriesInstanceUID={SERIES}")]
+        .map(|word| word.replace("TEST", COLLECTION));
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let print = |format: &str| archive.query(&[&asked[..], &["--format", format]].concat(), 0);
+
+    let json: Value = serde_json::from_str(&print("json")).unwrap();
+    assert_eq!((&json[0]["SeriesInstanceUID"], &json[0]["ImageCount"]), (&SERIES.into(), &3.into()));
+    let csv = print("csv");
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let row = reader.records().next().unwrap().unwrap();
+    let field = |name: &str| &row[headers.iter().position(|header| header == name).unwrap()];
+    assert_eq!((field("SeriesInstanceUID"), field("ImageCount")), (SERIES, "3"));
+    assert!(print("xml").contains(&format!("<Value column=\"SeriesInstanceUID\">{SERIES}</Value>")));
+    assert!(print("html").contains(&format!("<td>{SERIES}</td>")));
+    let table = print("table");
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert!(table.lines().next().unwrap().contains("SeriesInstanceUID") && table.contains(SERIES));
+    let lines = archive.lab.run(&[&["--json", "query"], &asked[..]].concat()).assert_code(0).json();
+    assert_eq!((lines.len(), &lines[0]), (1, &json[0]));
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_without_a_request() {
+    let archive = archive("nbia-v4");
+
+    let misspelt = archive.query(&["getSeries", "Colection=x"], 2);
+    assert!(misspelt.contains("did you mean `Collection`?"), "{misspelt}");
+    let unknown = archive.query(&["getSerie"], 2);
+    assert!(unknown.contains("did you mean `getSeries`?"), "{unknown}");
+    assert!(archive.query(&["getSeries", "Collection"], 2).contains("write KEY=VALUE"));
+    assert!(archive.query(&["getImage"], 2).contains("needs SeriesInstanceUID"));
+    assert!(archive.query(&["ContentsByName", "name=x"], 2).contains("does not offer ContentsByName"));
+    let wrong_day = archive.query(&["NewPatientsInCollection", "Collection=C", "Date=01-02-2020"], 2);
+    assert!(wrong_day.contains("YYYY-MM-DD"), "{wrong_day}");
+
+    assert_eq!(archive.fake.requests().len(), 0);
+}
+
+#[test]
+fn days_and_names_are_sent_as_the_dialect_spells_them() {
+    for (dialect, sent) in [
+        ("nbia-v4", "NewStudiesInPatientCollection?fromDate=08-04-2023&Collection=C"),
+        ("bindaas-v3", "NewStudiesInPatientCollection?Date=2023-08-04&Collection=C&format=json"),
+    ] {
+        let archive = archive(dialect);
+
+        archive.query(&["NewStudiesInPatientsCollection", "Date=2023-08-04", "Collection=C"], 0);
+
+        let requests = archive.fake.requests();
+        assert!(requests.len() == 1 && requests[0].ends_with(sent), "{requests:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_not_listed_is_said_and_no_success() {
+    let archive = archive("nbia-v4");
+
+    let said = archive.query(&["getSeries", "Collection=No such"], 1);
+    assert!(said.contains("lists nothing for `No such`"), "{said}");
+    archive.query(&["getUpdatedSeries", "fromDate=2999-01-01"], 0);
+}
+
+#[test]
+fn the_services_own_writing_is_handed_on_as_it_came() {
+    let archive = archive("nbia-v4");
+
+    let csv = archive.query(&["getCollectionValues", "--format", "csv", "--as-sent"], 0);
+    let raw = archive.query(&["getCollectionValues", "--format", "raw"], 0);
+
+    assert_eq!(csv, format!("Collection\n{COLLECTION}\n"));
+    assert_eq!(raw, format!("[{{\"Collection\":\"{COLLECTION}\"}}]"));
+}
+
+#[test]
+fn an_image_becomes_a_file_only_when_it_is_whole() {
+    let archive = archive("nbia-v4");
+    let file = archive.lab.beside("series.zip");
+    let asked = ["getImage", &format!("SeriesInstanceUID={SERIES}"), "--output", file.to_str().unwrap()];
+
+    archive.fake.script("getImage", SERIES, None, Fault::CutAfter(300));
+    archive.query(&asked, 1);
+    assert!(!file.exists());
+    assert_eq!(std::fs::read_dir(archive.lab.beside("")).unwrap().count(), 1, "only the configuration");
+
+    archive.fake.heal();
+    archive.query(&asked, 0);
+    let zip = zip::ZipArchive::new(std::fs::File::open(&file).unwrap()).unwrap();
+    assert_eq!(zip.file_names().filter(|name| name.as_ref().unwrap().ends_with(".dcm")).count(), 3);
+}
+
+#[test]
+fn rows_that_make_no_sense_and_broken_answers_are_failures() {
+    let archive = archive("nbia-v4");
+    for (body, said) in [
+        ("<html>down</html>", "no list this program can read"),
+        ("[{\"Collection\":\"A\"},{\"Collection\"", "ends in the middle"),
+        ("[{\"Collection\":}]", "make no sense"),
+    ] {
+        archive.fake.script("getCollectionValues", "", None, Fault::Answer(200, vec![], body.into()));
+        let stderr = archive.query(&["getCollectionValues"], 1);
+        assert!(stderr.contains(said), "{body}: {stderr}");
+        archive.fake.heal();
+    }
+}
+
+#[test]
+fn without_an_endpoint_it_says_what_there_is() {
+    let archive = archive("bindaas-v3");
+
+    let offer = archive.query(&[], 0);
+
+    assert!(offer.contains("speaks bindaas-v3"), "{offer}");
+    assert!(offer.contains("PatientsByModality") && offer.contains("Collection*, Modality*"), "{offer}");
+    assert_eq!(archive.fake.requests().len(), 0);
+}
+
+#[test]
+fn a_probe_says_which_dialects_an_address_speaks() {
+    let archive = archive("nbia-v4");
+    archive.fake.script("getCollectionValues", "format=json", None, Fault::Answer(404, vec![], vec![]));
+
+    let found = archive.lab.run(&["--json", "query", "--probe"]).assert_code(0).json();
+
+    let spoken = |dialect: &str| {
+        let line = found.iter().find(|line| line["dialect"] == dialect).unwrap();
+        line["is_spoken"].as_bool().unwrap()
+    };
+    assert!(spoken("nbia-v4") && !spoken("bindaas-v3") && !spoken("bindaas-v1"), "{found:?}");
+    let v4 = found.iter().find(|line| line["dialect"] == "nbia-v4").unwrap();
+    assert!(v4["answer"].as_str().unwrap().starts_with("1 collections in"), "{v4}");
+}
