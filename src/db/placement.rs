@@ -150,6 +150,18 @@ impl Db {
         .await
     }
 
+    /// Where a series lies whose licence text is recorded, relative to the root, and the SHA-256 of that text.
+    pub async fn placed_license(&self, series_id: i64) -> Result<Option<(String, [u8; 32])>, Error> {
+        self.call(move |connection| {
+            let sql = "SELECT path, license_sha256 FROM placement
+                       WHERE series_id = ?1 AND license_sha256 IS NOT NULL";
+            let found =
+                connection.query_row(sql, [series_id], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+            Ok(found?)
+        })
+        .await
+    }
+
     /// Records that a commit has happened: what was staged is what lies at the place of the intent, the job is done.
     pub async fn complete(&self, series_id: i64, now: i64) -> Result<(), Error> {
         self.call(move |connection| {
@@ -264,6 +276,8 @@ mod tests {
         assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
         assert!(db.staged_instances(rows[0]).await.unwrap().is_empty());
         assert_eq!(db.staged_instances(rows[1]).await.unwrap().len(), 1, "another series keeps its own");
+        assert_eq!(db.placed_license(rows[0]).await.unwrap(), Some((PATH.to_owned(), [7; 32])));
+        assert_eq!(db.placed_license(rows[1]).await.unwrap(), None);
         let placed = db.placed_series(0, 10).await.unwrap();
         assert_eq!(placed.len(), 1);
         assert_eq!((placed[0].path.as_str(), placed[0].license_sha256), (PATH, Some([7; 32])));

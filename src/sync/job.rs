@@ -88,7 +88,24 @@ impl Cycle {
         Ok(())
     }
 
+    /// Single images bring no licence text: the one that lies in the tree goes over to the version that replaces it.
+    async fn carry_license(&self, job: &SeriesJob, mut staging: Staging) -> Result<Staging, Error> {
+        let recorded = self.db.placed_license(job.series_id).await?.filter(|_| staging.license().is_none());
+        let Some((path, sha256)) = recorded else { return Ok(staging) };
+        let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
+        let carry = move || {
+            let placed = SeriesPath::recorded(&path).and_then(|path| root.open_series(&path).ok());
+            let carried = placed.map(|placed| staging.keep_license_of(&placed, sha256)).transpose()?;
+            if carried != Some(true) {
+                warn!(series.uid = %series, "series {series}: {path}/LICENSE is not the one that is recorded, and is left out");
+            }
+            Ok(staging)
+        };
+        tokio::task::spawn_blocking(carry).await.map_err(Error::Task)?
+    }
+
     async fn place(&self, job: &SeriesJob, staging: Staging, expected: &Expected) -> Result<Placed, Failed> {
+        let staging = self.carry_license(job, staging).await?;
         let instances = staging.instances().values().cloned().collect();
         let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;
         let path = self.path_of(&job.series).await?;

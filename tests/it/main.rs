@@ -11,3 +11,4 @@ mod resume;
 mod screens;
 mod support;
 mod sync;
+mod verify;

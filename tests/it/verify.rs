@@ -1,0 +1,60 @@
+//! What `verify` finds and what it mends, whatever else is at work.
+
+use rusqlite::Connection;
+
+use crate::support::catalogue::{COLLECTION, Catalogue};
+use crate::support::fake_tcia::FakeTcia;
+use crate::support::program::{Lab, tree};
+use crate::support::sound::assert_sound;
+
+/// A mirror of a catalogue, and the service that it came from.
+fn mirrored(catalogue: &Catalogue) -> (tempfile::TempDir, FakeTcia, Lab) {
+    let source = tempfile::tempdir().unwrap();
+    catalogue.build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    (source, fake, lab)
+}
+
+/// The directory of a series of a small catalogue.
+fn series_directory(lab: &Lab, number: u32) -> std::path::PathBuf {
+    lab.root().join(format!("{COLLECTION}/TEST-0001/1.2.826.1.1/1.2.826.1.1.{number}"))
+}
+
+/// The record of a mirror, to be looked at and to be changed behind the back of the program.
+fn record(lab: &Lab) -> Connection {
+    Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap()
+}
+
+#[test]
+fn a_licence_outlives_a_repair_by_single_images() {
+    let catalogue = Catalogue::small(1, 2, 500);
+    let (_source, fake, lab) = mirrored(&catalogue);
+    std::fs::remove_file(series_directory(&lab, 1).join("1.2.826.1.1.1.2.dcm")).unwrap();
+    let before = fake.requests_of("getImage").len();
+
+    lab.run(&["verify", "--repair", "--fetch", "instances"]).assert_code(0);
+
+    assert_eq!(fake.requests_of("getImage").len(), before);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    assert_sound(&lab.root());
+    let license: Option<Vec<u8>> =
+        record(&lab).query_row("SELECT license_sha256 FROM placement", [], |row| row.get(0)).unwrap();
+    assert!(license.is_some(), "the digest is recorded with the new version");
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test damages a file")]
+fn a_licence_that_was_tampered_with_is_left_out_of_a_repair() {
+    let catalogue = Catalogue::small(1, 2, 500);
+    let (_source, _fake, lab) = mirrored(&catalogue);
+    std::fs::write(series_directory(&lab, 1).join("LICENSE"), "do as you like\n").unwrap();
+
+    let repaired = lab.run(&["verify", "--repair", "--fetch", "instances"]).assert_code(0);
+
+    assert!(repaired.stderr.contains("LICENSE"), "{}", repaired.stderr);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(false));
+    assert_sound(&lab.root());
+    lab.run(&["verify"]).assert_code(0);
+}
