@@ -52,6 +52,7 @@ pub struct Cycle {
     pub(super) job_ended: Notify,
     /// How often an outage put a series back in the queue.
     pub(super) requeued: Mutex<HashMap<i64, u32>>,
+    began: Instant,
     events: mpsc::Sender<Event>,
     clock: fn() -> Timestamp,
     random: Mutex<fastrand::Rng>,
@@ -95,6 +96,7 @@ impl Cycle {
             last_outage: tokio::sync::Mutex::default(),
             job_ended: Notify::new(),
             requeued: Mutex::default(),
+            began: Instant::now(),
             events: setup.events,
             clock: setup.clock,
             random: Mutex::new(setup.random),
@@ -107,6 +109,11 @@ impl Cycle {
     /// What is under way.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// What has been done since the root was taken.
+    pub fn so_far(&self) -> Report {
+        Report { totals: self.totals(), elapsed: self.began.elapsed(), ..Report::default() }
     }
 
     /// Walks the selections and shows what would be fetched.
@@ -176,7 +183,6 @@ impl Cycle {
         command: &str,
         work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
-        let began = Instant::now();
         let run_id = self.db.begin_run(command, self.client.base_url().as_str(), self.now()).await?;
         let outcome = work(run_id).await;
         let ended = match &outcome {
@@ -187,7 +193,8 @@ impl Cycle {
         let recorded = self.db.finish_run(run_id, ended, self.totals(), self.now()).await;
         let report = outcome?;
         recorded?;
-        Ok(Report { totals: self.totals(), elapsed: began.elapsed(), ..report })
+        let Report { totals, elapsed, .. } = self.so_far();
+        Ok(Report { totals, elapsed, ..report })
     }
 
     async fn fetch_planned(

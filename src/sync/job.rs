@@ -206,6 +206,7 @@ impl Cycle {
             Verdict::Park => {
                 warn!(series.uid = %series, job.attempt = job.attempts + 1, "parked series {series}: {reason}");
                 self.db.fail(job.series_id, Failure::Park, reason.clone(), now).await?;
+                self.count(|totals| totals.parked += 1);
                 self.tell(Event::Parked(event(job, 0, 0, job.attempts + 1, Some(reason), None))).await;
             }
         }

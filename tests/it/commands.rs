@@ -197,6 +197,30 @@ fn a_service_that_never_answers_ends_in_1_and_jobs_are_kept() {
 }
 
 #[test]
+fn a_run_that_cannot_go_on_still_ends_in_a_summary_of_what_was_done() {
+    let (_source, fake, lab) = lab(&Catalogue::small(3, 2, 500));
+    let down = || Fault::Answer(503, Vec::new(), Vec::new());
+    let one_at_a_time = "[limits]\nparallel = 1\n[jobs]\nattempts = 1\n[disk]\nmin_free = ";
+    lab.configure(&format!("{one_at_a_time}\"1000TB\""));
+    let full = lab.run(&["--json", "mirror", "--collection", COLLECTION]).assert_code(1);
+    lab.configure(&format!("{one_at_a_time}\"0\""));
+    fake.script("getImage", "1.2.826.1.1.1", None, Fault::Answer(400, Vec::new(), b"no".to_vec()));
+    fake.script("getImage", "1.2.826.1.1.3", None, down());
+    fake.script("getCollectionValues", "", None, down());
+
+    let given_up = lab.run(&["--json", "resume"]).assert_code(1);
+
+    assert_eq!((&full.summary()["placed"], full.json().len()), (&0.into(), 1));
+    assert!(full.stderr.contains("must stay free"), "{}", full.stderr);
+    let summary = given_up.summary();
+    let done = ["placed", "parked", "instances", "kept"].map(|key| summary[key].as_u64().unwrap());
+    assert_eq!(done, [1, 1, 2, 0]);
+    let promised = "placed parked kept withdrawn instances bytes downloaded_bytes requests retries elapsed_s";
+    assert_eq!(keys(&summary), promised.split(' ').collect());
+    assert!(given_up.stderr.contains("has not answered"), "{}", given_up.stderr);
+}
+
+#[test]
 fn a_disk_that_is_too_full_ends_in_1_before_anything_is_written() {
     let catalogue = Catalogue::small(1, 1, 500);
     let (_source, fake, lab) = lab(&catalogue);
