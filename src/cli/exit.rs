@@ -108,6 +108,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             );
         }
         if is_damaged(cause.downcast_ref()) {
+        if let Some(db::Error::NotClosed { .. }) = cause.downcast_ref() {
+            return Some("let the owner of the root run `tcia-mirror resume`, then look again".to_owned());
+        }
             return Some(DAMAGED.to_owned());
         }
         of_cycle(cause.downcast_ref()?)

@@ -1,8 +1,11 @@
 //! A connection of its own for those who only read, beside a process that may be writing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::Access;
+use rustix::io::Errno;
+use url::Url;
 
 use super::instance::read_instances;
 use super::placement::{PlacedSeries, next_placed};
@@ -16,7 +19,19 @@ pub struct Reader {
 
 impl Reader {
     /// Opens the record of this release; one that another release made is an error.
+    ///
+    /// Where nothing can be written beside the record it is read as it lies, if it was closed cleanly: changes that a
+    /// writer makes from then on may not be seen, or damage an answer.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        match Self::open_at(path) {
+            Err(Error::Open { .. }) if must_be_read_as_it_lies(path, write_access(path))? => {
+                Self::open_at(&as_it_lies(path))
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_at(path: &Path) -> Result<Self, Error> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection = connect(path, flags)?;
@@ -50,6 +65,32 @@ impl Reader {
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+/// Whether this process may make files beside a record.
+fn write_access(path: &Path) -> rustix::io::Result<()> {
+    rustix::fs::access(path.parent().unwrap_or(path), Access::WRITE_OK)
+}
+
+/// Whether SQLite has no room for the file through which readers and a writer of a log find each other.
+///
+/// Without that file the log cannot be read either, and what it holds is missing from the record.
+fn must_be_read_as_it_lies(path: &Path, write_access: rustix::io::Result<()>) -> Result<bool, Error> {
+    if !matches!(write_access, Err(Errno::ROFS | Errno::ACCESS)) {
+        return Ok(false);
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(PathBuf::from(log)).is_ok_and(|found| found.len() > 0) {
+        return Err(Error::NotClosed { path: path.to_owned() });
+    }
+    Ok(true)
+}
+
+/// The address of a record that SQLite takes for one that never changes.
+fn as_it_lies(path: &Path) -> PathBuf {
+    let address = std::path::absolute(path).ok().and_then(|path| Url::from_file_path(path).ok());
+    address.map_or_else(|| path.to_owned(), |address| PathBuf::from(format!("{address}?immutable=1")))
 }
 
 #[cfg(test)]
@@ -161,6 +202,37 @@ mod tests {
         assert_eq!(placed[0].path, "A/P/1.2/1.2.1");
         assert_eq!(reader.instances(placed[0].series_id).unwrap(), [instance("1.2.1.1", 19)]);
         assert!(reader.connection().execute("DELETE FROM placement", []).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_record_is_read_as_it_lies_only_where_it_is_whole_and_nothing_can_be_written() {
+        let (directory, path) = on_disk();
+        let decide = |write_access| must_be_read_as_it_lies(&path, write_access);
+        drop(Db::open(&path).unwrap());
+
+        for errno in [Errno::ROFS, Errno::ACCESS] {
+            assert!(decide(Err(errno)).unwrap(), "{errno}");
+        }
+        assert!(!decide(Ok(())).unwrap());
+        assert!(!decide(Err(Errno::NOENT)).unwrap());
+        let log = directory.path().join("state.sqlite-wal");
+        std::fs::File::create(&log).unwrap();
+        assert!(decide(Err(Errno::ROFS)).unwrap(), "an empty log holds nothing");
+        std::fs::copy(&path, &log).unwrap();
+        assert!(matches!(decide(Err(Errno::ACCESS)), Err(Error::NotClosed { .. })));
+        assert!(!decide(Ok(())).unwrap(), "SQLite itself reads the log");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_read_as_it_lies_needs_no_file_beside_it_whatever_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("100% M\u{fc}ller?mode=rw&a#b c");
+        drop(Db::open(&path).unwrap());
+
+        let reader = Reader::open_at(&as_it_lies(&path)).unwrap();
+
+        assert!(reader.placed_series(0, 10).unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[tokio::test]

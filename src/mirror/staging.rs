@@ -115,7 +115,7 @@ impl Staging {
         recorded: Vec<Instance>,
     ) -> Result<Self, StagingError> {
         let fault = |source| StagingError::Write { series: series.clone(), source };
-        let directory = root.staging.make(series.as_str()).map_err(fault)?;
+        let directory = root.staging().and_then(|staging| staging.make(series.as_str())).map_err(fault)?;
         let mut recorded: BTreeMap<_, _> =
             recorded.into_iter().map(|i| (file_name(&i.sop_instance_uid), i)).collect();
         let (mut instances, mut license) = (BTreeMap::new(), None);

@@ -58,3 +58,31 @@ fn a_licence_that_was_tampered_with_is_left_out_of_a_repair() {
     assert_sound(&lab.root());
     lab.run(&["verify"]).assert_code(0);
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test leaves a log behind")]
+fn a_mirror_that_may_only_be_read_is_read_unless_its_log_is_needed() {
+    let (_source, _fake, lab) = mirrored(&Catalogue::small(2, 2, 500));
+
+    let status = lab.run_as_reader(&["--json", "status"]).assert_code(0);
+    let verify = lab.run_as_reader(&["--json", "verify"]).assert_code(0);
+    std::fs::write(lab.root().join(".tcia-mirror/state.sqlite-wal"), "not empty").unwrap();
+    let unclosed = lab.run_as_reader(&["status"]).assert_code(1);
+
+    assert_eq!(status.json()[0]["series"]["done"], 2);
+    assert_eq!(verify.summary()["ok"], 4);
+    assert!(unclosed.stderr.contains("was not closed cleanly"), "{}", unclosed.stderr);
+}
+
+#[test]
+fn readers_do_not_ask_for_what_only_a_writer_needs() {
+    let (_source, _fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
+    let state = lab.root().join(".tcia-mirror");
+    for directory in ["staging", "replaced"] {
+        std::fs::remove_dir(state.join(directory)).unwrap();
+    }
+    std::fs::remove_file(state.join("lock")).unwrap();
+
+    lab.run(&["status"]).assert_code(0);
+    lab.run(&["verify"]).assert_code(0);
+}
