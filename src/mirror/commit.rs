@@ -258,6 +258,11 @@ mod tests {
         let refused = verified.commit(&scratch.root, &place(), "1").unwrap_err();
 
         assert_eq!(refused.to_string(), "cannot place series 1.2.826.0.7 on stable storage");
+        let cause = refused.source.to_string();
+        assert_eq!(
+            cause,
+            format!("{} is no directory, and one belongs there", scratch.path("Lung Tests").display())
+        );
         assert_eq!(scratch.read("Lung Tests"), b"in the way");
         assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"]);
     }

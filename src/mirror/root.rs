@@ -157,16 +157,36 @@ impl Root {
 
     /// The directory that holds a series directory.
     pub(super) fn parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
-        let mut parents = path.parents().iter();
-        let first = self.directory.sub(parents.next().map_or(".", String::as_str))?;
-        parents.try_fold(first, |directory, name| directory.sub(name))
+        self.above(path, Directory::sub)
     }
 
     /// The same, made where it is not there yet.
     pub(super) fn make_parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
+        self.above(path, Directory::make)
+    }
+
+    fn above(
+        &self,
+        path: &SeriesPath,
+        step: fn(&Directory, &str) -> io::Result<Directory>,
+    ) -> io::Result<Directory> {
         let mut parents = path.parents().iter();
-        let first = self.directory.make(parents.next().map_or(".", String::as_str))?;
-        parents.try_fold(first, |directory, name| directory.make(name))
+        let reached = parents.try_fold(self.directory.sub(".")?, |directory, name| step(&directory, name));
+        reached.map_err(|error| self.in_the_way_of(path).unwrap_or(error))
+    }
+
+    /// An error that names what stands where a directory above a series belongs.
+    fn in_the_way_of(&self, path: &SeriesPath) -> Option<io::Error> {
+        let below = |above: &mut PathBuf, name: &String| {
+            above.push(name);
+            Some(above.clone())
+        };
+        let is_no_directory = |path: &PathBuf| path.symlink_metadata().is_ok_and(|found| !found.is_dir());
+        let place = path.parents().iter().scan(self.path.clone(), below).find(is_no_directory)?;
+        Some(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            format!("{} is no directory, and one belongs there", place.display()),
+        ))
     }
 }
 
@@ -216,6 +236,18 @@ mod tests {
     }
 
     #[test]
+    fn a_reader_needs_no_directory_of_a_writer() {
+        let scratch = Scratch::new();
+        scratch.write(".tcia-mirror/state.sqlite", b"");
+        for directory in ["staging", "replaced"] {
+            std::fs::remove_dir(scratch.path(".tcia-mirror").join(directory)).unwrap();
+        }
+
+        assert!(Root::open(scratch.root.path()).is_ok());
+        assert_eq!(scratch.names(".tcia-mirror"), ["lock", "state.sqlite"]);
+    }
+
+    #[test]
     fn a_reader_finds_no_mirror_where_none_is_and_makes_none() {
         let scratch = tempfile::tempdir().unwrap();
 
@@ -235,18 +267,6 @@ mod tests {
         assert_eq!(names(&path), [".tcia-mirror"]);
         assert_eq!(names(&path.join(".tcia-mirror")), ["lock", "replaced", "staging"]);
         assert_eq!(root.state_file(), path.join(".tcia-mirror/state.sqlite"));
-    #[test]
-    fn a_reader_needs_no_directory_of_a_writer() {
-        let scratch = Scratch::new();
-        scratch.write(".tcia-mirror/state.sqlite", b"");
-        for directory in ["staging", "replaced"] {
-            std::fs::remove_dir(scratch.path(".tcia-mirror").join(directory)).unwrap();
-        }
-
-        assert!(Root::open(scratch.root.path()).is_ok());
-        assert_eq!(scratch.names(".tcia-mirror"), ["lock", "state.sqlite"]);
-    }
-
         assert!(root.space().unwrap().free_bytes > 0);
     }
 

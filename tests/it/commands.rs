@@ -240,6 +240,33 @@ fn a_disk_that_is_too_full_ends_in_1_before_anything_is_written() {
 }
 
 #[test]
+fn what_stands_where_a_directory_belongs_is_named_with_what_to_do() {
+    let catalogue = Catalogue::small(1, 1, 500);
+    let in_the_way = [COLLECTION.to_owned(), format!("{COLLECTION}/TEST-0001/1.2.826.1.1")];
+    for place in in_the_way {
+        let (_source, _fake, lab) = lab(&catalogue);
+        let place = lab.root().join(place);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &place).unwrap();
+
+        let first = lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+        let again = lab.run(&["resume"]).assert_code(1);
+        std::fs::remove_file(&place).unwrap();
+        lab.run(&["resume"]).assert_code(0);
+
+        for ended in [first, again] {
+            let named = format!("{} is no directory", place.display());
+            assert!(
+                ended.stderr.contains(&named) && ended.stderr.contains("hint: move it away"),
+                "{}",
+                ended.stderr
+            );
+        }
+        assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    }
+}
+
+#[test]
 #[expect(clippy::disallowed_methods, reason = "the test damages the record")]
 fn a_damaged_record_ends_in_1_and_the_tree_stays_as_it_is() {
     let catalogue = Catalogue::small(1, 1, 500);
