@@ -190,11 +190,17 @@ impl Cycle {
             Ok(_) => "done".to_owned(),
             Err(error) => chain(error),
         };
-        let recorded = self.db.finish_run(run_id, ended, self.totals(), self.now()).await;
+        let recorded = self.end_run(run_id, ended).await;
         let report = outcome?;
         recorded?;
         let Report { totals, elapsed, .. } = self.so_far();
         Ok(Report { totals, elapsed, ..report })
+    }
+
+    async fn end_run(&self, run_id: i64, ended: String) -> Result<(), Error> {
+        // no worker is left: what still counts as running is what none of them could record the end of
+        self.db.requeue_running().await?;
+        Ok(self.db.finish_run(run_id, ended, self.totals(), self.now()).await?)
     }
 
     async fn fetch_planned(

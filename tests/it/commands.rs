@@ -301,6 +301,28 @@ fn a_limit_of_bytes_begins_no_more_and_leaves_the_rest_queued() {
 }
 
 #[test]
+fn no_job_is_running_any_more_when_a_run_has_ended_in_an_error() {
+    let catalogue = Catalogue::small(2, 1, 500);
+    let (_source, _fake, lab) = lab(&catalogue);
+    lab.configure("[disk]\nmin_free = \"1000TB\"");
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+    lab.configure("");
+    // the end of a job cannot be recorded, neither that it is done nor that it failed
+    let record = rusqlite::Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF attempts ON series_job BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    record.execute_batch(refuse).unwrap();
+
+    let ended = lab.run(&["resume"]).assert_code(1);
+
+    assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
+    let series = lab.run(&["--json", "status"]).assert_code(0).json()[0]["series"].clone();
+    assert_eq!((&series["running"], &series["queued"]), (&0.into(), &2.into()));
+    record.execute_batch("DROP TRIGGER refuse").unwrap();
+    lab.run(&["resume"]).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+}
+
+#[test]
 fn every_help_ends_in_its_exit_codes() {
     for command in
         ["mirror", "resume", "plan", "sync", "status", "verify", "retry", "serve", "demo", "completions"]
