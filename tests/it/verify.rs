@@ -1,5 +1,8 @@
 //! What `verify` finds and what it mends, whatever else is at work.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use rusqlite::Connection;
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
@@ -85,4 +88,23 @@ fn readers_do_not_ask_for_what_only_a_writer_needs() {
 
     lab.run(&["status"]).assert_code(0);
     lab.run(&["verify"]).assert_code(0);
+}
+
+#[test]
+fn a_directory_that_cannot_be_read_is_reported_and_the_rest_is_looked_at() {
+    let (_source, _fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
+    let patient = format!("{COLLECTION}/TEST-0001");
+    let close =
+        |mode| std::fs::set_permissions(lab.root().join(&patient), Permissions::from_mode(mode)).unwrap();
+    std::fs::create_dir(lab.root().join("stranger")).unwrap();
+
+    close(0o000);
+    let ended = lab.run_as_reader(&["--json", "verify"]);
+    close(0o755);
+
+    let lines = ended.assert_code(3).json();
+    let problem_of = |path: &str| lines.iter().find(|line| line["path"] == path).map(|line| &line["problem"]);
+    assert_eq!(problem_of(&patient), Some(&"unreadable".into()), "{lines:?}");
+    assert_eq!(problem_of("stranger"), Some(&"unexpected".into()), "{lines:?}");
+    assert_eq!(lines.last().unwrap()["summary"]["missing"], 0);
 }
