@@ -52,7 +52,7 @@ pub struct CommitIntent {
 }
 
 /// A series in the tree.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlacedSeries {
     /// Row of the series.
     pub series_id: i64,
@@ -197,20 +197,21 @@ impl Db {
 
     /// The next series in the tree, in the order of the record; none is the end.
     pub async fn placed_series(&self, after: i64, most: u32) -> Result<Vec<PlacedSeries>, Error> {
-        self.call(move |connection| next_placed(connection, after, most)).await
+        self.call(move |connection| next_placed(connection, "placement", after, most)).await
     }
 }
 
-/// The next series in the tree, without its instances.
+/// The next series in a table that has the columns of `placement` that are read here.
 pub(super) fn next_placed(
     connection: &Connection,
+    table: &str,
     after: i64,
     most: u32,
 ) -> Result<Vec<PlacedSeries>, Error> {
     let series = columns::as_json("series", columns::SERIES);
     let sql = format!(
-        "SELECT placement.series_id, {series}, path, license_sha256 FROM placement JOIN series USING (series_id)
-         WHERE placement.series_id > ?1 ORDER BY placement.series_id LIMIT ?2"
+        "SELECT {table}.series_id, {series}, path, license_sha256 FROM {table} JOIN series USING (series_id)
+         WHERE {table}.series_id > ?1 ORDER BY {table}.series_id LIMIT ?2"
     );
     read_all(connection, &sql, params![after, most], |row| {
         Ok(PlacedSeries {

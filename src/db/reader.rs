@@ -46,7 +46,18 @@ impl Reader {
 
     /// The next series in the tree, in the order of the record; none is the end.
     pub fn placed_series(&self, after: i64, most: u32) -> Result<Vec<PlacedSeries>, Error> {
-        next_placed(&self.connection, after, most)
+        next_placed(&self.connection, "placement", after, most)
+    }
+
+    /// A series as it lies in the tree, or will in an instant: a commit that has begun counts.
+    pub fn latest(&self, series_id: i64) -> Result<Option<(PlacedSeries, Vec<Instance>)>, Error> {
+        for (series, instances) in [("commit_intent", "staged_instance"), ("placement", "instance")] {
+            let next = next_placed(&self.connection, series, series_id - 1, 1)?.pop();
+            if let Some(placed) = next.filter(|placed| placed.series_id == series_id) {
+                return Ok(Some((placed, read_instances(&self.connection, instances, series_id)?)));
+            }
+        }
+        Ok(None)
     }
 
     /// Instances of a series that lie in the tree.
@@ -202,6 +213,27 @@ mod tests {
         assert_eq!(placed[0].path, "A/P/1.2/1.2.1");
         assert_eq!(reader.instances(placed[0].series_id).unwrap(), [instance("1.2.1.1", 19)]);
         assert!(reader.connection().execute("DELETE FROM placement", []).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_has_begun_is_the_latest_of_a_series() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        let (_, rows) = queue(&db, 3).await;
+        place(&db, rows[0], "A/P/1.2/1.2.1", vec![instance("1.2.1.1", 1)]).await;
+        place(&db, rows[1], "A/P/1.2/1.2.2", vec![instance("1.2.2.1", 2)]).await;
+        let begun = intent(rows[0], "1.2.1", "B/P/1.2/1.2.1");
+        db.begin_commit(begun, vec![instance("1.2.1.1", 3)]).await.unwrap();
+
+        let reader = Reader::open(&path).unwrap();
+        let latest = |row| {
+            let (placed, instances) = reader.latest(row).unwrap()?;
+            Some((placed.series_id, placed.path, instances[0].size_bytes))
+        };
+
+        assert_eq!(latest(rows[0]), Some((rows[0], "B/P/1.2/1.2.1".to_owned(), 3)));
+        assert_eq!(latest(rows[1]), Some((rows[1], "A/P/1.2/1.2.2".to_owned(), 2)));
+        assert_eq!(latest(rows[2]), None);
     }
 
     #[tokio::test]

@@ -2,8 +2,12 @@
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use rusqlite::Connection;
+use tcia_mirror::db::Reader;
+use tcia_mirror::mirror::Root;
+use tcia_mirror::sync::{Damage, check};
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
 use crate::support::fake_tcia::FakeTcia;
@@ -107,4 +111,51 @@ fn a_directory_that_cannot_be_read_is_reported_and_the_rest_is_looked_at() {
     assert_eq!(problem_of(&patient), Some(&"unreadable".into()), "{lines:?}");
     assert_eq!(problem_of("stranger"), Some(&"unexpected".into()), "{lines:?}");
     assert_eq!(lines.last().unwrap()["summary"]["missing"], 0);
+}
+
+#[test]
+fn a_series_is_right_as_what_a_commit_that_has_begun_makes_of_it() {
+    let (_source, _fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
+    // between the rename and the placement: the old version is recorded, the new one lies there
+    let between = "INSERT INTO staged_instance SELECT * FROM instance;
+        INSERT INTO commit_intent SELECT series_id, path, '7', license_sha256, proof, listed_image_count,
+            listed_size_bytes, listed_submission_timestamp FROM placement;
+        UPDATE instance SET sha256 = zeroblob(32);";
+    record(&lab).execute_batch(between).unwrap();
+
+    let right = lab.run(&["--json", "verify"]).assert_code(0);
+    record(&lab).execute_batch("DELETE FROM commit_intent").unwrap();
+    let wrong = lab.run(&["--json", "verify"]).assert_code(3);
+
+    assert_eq!((&right.summary()["ok"], &right.summary()["instances"]), (&2.into(), &2.into()));
+    assert_eq!(wrong.summary()["corrupt"], 2);
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test does what a revision does")]
+fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
+    let (_source, _fake, lab) = mirrored(&Catalogue::small(2, 2, 500));
+    let damaged = series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm");
+    std::fs::remove_file(&damaged).unwrap();
+    let root = Arc::new(Root::open(&lab.root()).unwrap());
+    let reader = Reader::open(&root.state_file()).unwrap();
+    let elsewhere = lab.root().join(COLLECTION).join("TEST-0002/1.2.826.1.1");
+    let mut found = Vec::new();
+
+    // the second series is already read from the record when the first is reported
+    let mut report = |damage: Damage| {
+        if found.is_empty() {
+            std::fs::create_dir_all(&elsewhere).unwrap();
+            std::fs::rename(series_directory(&lab, 2), elsewhere.join("1.2.826.1.1.2")).unwrap();
+            let sql =
+                "UPDATE placement SET path = replace(path, 'TEST-0001', 'TEST-0002') WHERE path LIKE '%.2'";
+            record(&lab).execute_batch(sql).unwrap();
+        }
+        found.push(lab.root().join(damage.problem.path));
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let totals = runtime.block_on(check(&root, &reader, &[], 1, &mut report)).unwrap();
+
+    assert_eq!(found, [damaged]);
+    assert_eq!((totals.instances, totals.ok, totals.missing), (4, 3, 1));
 }
