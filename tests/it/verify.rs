@@ -1,7 +1,9 @@
 //! What `verify` finds and what it mends, whatever else is at work.
 
 use std::fs::Permissions;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -158,4 +160,26 @@ fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
 
     assert_eq!(found, [damaged]);
     assert_eq!((totals.instances, totals.ok, totals.missing), (4, 3, 1));
+}
+
+#[test]
+fn a_signal_ends_a_repair_that_is_still_hashing() {
+    let (_source, _fake, lab) = mirrored(&Catalogue::small(2, 1, 500));
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        // one series is found damaged at once, the other takes longer than anybody waits
+        let first = series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm");
+        let second =
+            std::fs::File::options().write(true).open(series_directory(&lab, 2).join("1.2.826.1.1.2.1.dcm"));
+        drop(std::fs::remove_file(first));
+        second.unwrap().set_len(1 << 35).unwrap();
+
+        let mut child = lab.start(&["verify", "--repair"]);
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+        let ended = child.wait().unwrap();
+
+        assert!(line.starts_with("missing: ") && sent.success(), "{line}");
+        assert_eq!(ended.code(), Some(code));
+    }
 }
