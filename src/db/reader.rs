@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use url::Url;
 
 use super::instance::read_instances;
+use super::job::{JobState, next_jobs};
 use super::placement::{PlacedSeries, next_placed};
-use super::{Error, MIGRATIONS, connect};
+use super::{Error, ListedSeries, MIGRATIONS, connect};
 use crate::dicom::Instance;
 
 /// The record, open for reading.
@@ -58,6 +59,11 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+
+    /// The next jobs in a state, in the order of the record; none is the end.
+    pub fn jobs_in(&self, state: JobState, after: i64, most: u32) -> Result<Vec<ListedSeries>, Error> {
+        next_jobs(&self.connection, state, after, most)
     }
 
     /// Instances of a series that lie in the tree.

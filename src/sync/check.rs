@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::Error;
+use super::{Error, is_wanted};
 use crate::db::{self, PlacedSeries, Reader};
 use crate::dicom::{Instance, SeriesInstanceUid};
 use crate::mirror::{Problem, ProblemKind, Recorded, Root, SeriesPath, check_series, find_strangers};
@@ -87,9 +87,6 @@ pub async fn check(
     at_once: usize,
     report: &mut dyn FnMut(Damage),
 ) -> Result<CheckTotals, Error> {
-    let is_wanted = |placed: &PlacedSeries| {
-        selections.is_empty() || selections.iter().any(|selection| selection.matches(&placed.series))
-    };
     let (totals, under_way) = (CheckTotals::default(), JoinSet::new());
     let mut check = Check { root, reader, under_way, totals, report };
     let mut after = 0;
@@ -97,7 +94,7 @@ pub async fn check(
         let page = reader.placed_series(after, PAGE)?;
         let Some(last) = page.last() else { break };
         after = last.series_id;
-        for placed in page.into_iter().filter(|placed| is_wanted(placed)) {
+        for placed in page.into_iter().filter(|placed| is_wanted(selections, &placed.series)) {
             while check.under_way.len() >= at_once.max(1) {
                 check.end_one().await?;
             }

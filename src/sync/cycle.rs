@@ -14,9 +14,8 @@ use super::judge::chain;
 use super::outage::LastOutage;
 use super::planning::{PAGE, Plan, PlanTotals, Planned};
 use super::progress::Progress;
-use super::{Error, Event, Options};
+use super::{Error, Event, Options, is_wanted};
 use crate::db::{self, Db, JobState, RunTotals};
-use crate::dicom::Series;
 use crate::mirror::Root;
 use crate::nbia::Client;
 use crate::plan::Selection;
@@ -248,14 +247,14 @@ impl Cycle {
 
     /// Jobs in a state that the selections want; without any selection all of them.
     async fn jobs_in(&self, state: JobState, selections: &[Selection]) -> Result<Vec<i64>, Error> {
-        let is_wanted =
-            |series: &Series| selections.is_empty() || selections.iter().any(|one| one.matches(series));
         let (mut after, mut wanted) = (0, Vec::new());
         loop {
             let page = self.db.jobs_in(state, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(wanted) };
             after = last.series_id;
-            wanted.extend(page.iter().filter(|job| is_wanted(&job.series)).map(|job| job.series_id));
+            wanted.extend(
+                page.iter().filter(|job| is_wanted(selections, &job.series)).map(|job| job.series_id),
+            );
         }
     }
 

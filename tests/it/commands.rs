@@ -323,6 +323,43 @@ fn no_job_is_running_any_more_when_a_run_has_ended_in_an_error() {
 }
 
 #[test]
+fn a_dry_run_of_resume_or_retry_is_the_plan_of_its_jobs_and_changes_nothing() {
+    let (_source, fake, lab) = lab(&Catalogue::small(3, 2, 500));
+    lab.configure("[limits]\nparallel = 1\n[jobs]\nattempts = 1");
+    lab.run(&["plan", "--collection", COLLECTION]).assert_code(0);
+    fake.script("getImage", "1.2.826.1.1.1", None, Fault::Answer(400, Vec::new(), b"no".to_vec()));
+    fake.script("getImage", "1.2.826.1.1.3", None, Fault::Answer(503, Vec::new(), Vec::new()));
+    fake.script("getCollectionValues", "", None, Fault::Answer(503, Vec::new(), Vec::new()));
+    lab.run(&["mirror", "--study", "1.2.826.1.1"]).assert_code(1);
+    let (status, asked) = (lab.run(&["--json", "status"]).stdout, fake.requests().len());
+
+    let resume = lab.run(&["--json", "resume", "--dry-run"]).assert_code(0).json();
+    let retry = lab.run(&["--json", "retry", "--dry-run", "--modality", "CT"]).assert_code(0).json();
+    let nothing = lab.run(&["--json", "retry", "--dry-run", "--modality", "MR"]).assert_code(0).json();
+    let table = lab.run(&["resume", "--dry-run"]).assert_code(0).stdout;
+
+    assert_eq!((lab.run(&["--json", "status"]).stdout, fake.requests().len()), (status, asked));
+    let line = |planned: &[Value]| {
+        let [series, summary] = planned else { panic!("not one series and a summary: {planned:?}") };
+        assert_eq!((&series["decision"], &summary["summary"]["fetch"]), (&"fetch".into(), &1.into()));
+        assert_eq!(
+            (&summary["summary"]["instances"], &summary["summary"]["requests"]),
+            (&2.into(), &0.into())
+        );
+        [&series["series_instance_uid"], &series["reason"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    assert_eq!(line(&resume), ["1.2.826.1.1.3", "asked for before, not finished"]);
+    let [parked, reason] = line(&retry);
+    assert!(parked == "1.2.826.1.1.1" && reason.starts_with("parked: "), "{reason}");
+    assert_eq!((nothing.len(), &nothing[0]["summary"]["series"]), (1, &0.into()));
+    assert!(table.contains("1.2.826.1.1.3") && table.contains("fetch 1 (2 instances"), "{table}");
+    fake.heal();
+    let plan = lab.run(&["--json", "plan", "--collection", COLLECTION]).assert_code(0).json();
+    assert_eq!(keys(&resume[0]), keys(&plan[0]));
+    assert_eq!(keys(&resume[1]["summary"]), keys(&plan[3]["summary"]));
+}
+
+#[test]
 fn every_help_ends_in_its_exit_codes() {
     for command in
         ["mirror", "resume", "plan", "sync", "status", "verify", "retry", "serve", "demo", "completions"]
