@@ -194,11 +194,6 @@ impl Db {
         })
         .await
     }
-
-    /// The next series in the tree, in the order of the record; none is the end.
-    pub async fn placed_series(&self, after: i64, most: u32) -> Result<Vec<PlacedSeries>, Error> {
-        self.call(move |connection| next_placed(connection, "placement", after, most)).await
-    }
 }
 
 /// The next series in a table that has the columns of `placement` that are read here.
@@ -253,7 +248,9 @@ fn fingerprint(row: &Row<'_>, first: usize) -> Result<SeriesFingerprint, Error> 
 #[cfg(test)]
 mod tests {
     use super::super::Failure;
-    use super::super::fixture::{in_memory, instance, intent, number, place, queue, uid};
+    use super::super::fixture::{
+        in_memory, instance, instances_of, intent, number, place, placed_series, queue, uid,
+    };
     use super::*;
 
     const PATH: &str = "A/P/1.2/1.2.1";
@@ -274,12 +271,12 @@ mod tests {
 
         assert_eq!(intents, [begun]);
         assert!(db.commit_intents().await.unwrap().is_empty());
-        assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
+        assert_eq!(instances_of(&db, rows[0]).await, instances);
         assert!(db.staged_instances(rows[0]).await.unwrap().is_empty());
         assert_eq!(db.staged_instances(rows[1]).await.unwrap().len(), 1, "another series keeps its own");
         assert_eq!(db.placed_license(rows[0]).await.unwrap(), Some((PATH.to_owned(), [7; 32])));
         assert_eq!(db.placed_license(rows[1]).await.unwrap(), None);
-        let placed = db.placed_series(0, 10).await.unwrap();
+        let placed = placed_series(&db, 0, 10).await;
         assert_eq!(placed.len(), 1);
         assert_eq!((placed[0].path.as_str(), placed[0].license_sha256), (PATH, Some([7; 32])));
         assert_eq!(number(&db, "SELECT instance_count FROM placement").await, 2);
@@ -319,7 +316,7 @@ mod tests {
         place(&db, rows[0], PATH, vec![instance("1.2.1.2", 20), instance("1.2.1.3", 1)]).await;
 
         let instances = [instance("1.2.1.2", 20), instance("1.2.1.3", 1)];
-        assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
+        assert_eq!(instances_of(&db, rows[0]).await, instances);
         assert_eq!(number(&db, "SELECT size_bytes FROM placement").await, 21);
         assert_eq!(number(&db, "SELECT count(*) FROM placement").await, 1);
     }
@@ -349,7 +346,7 @@ mod tests {
         db.drop_intent(rows[0]).await.unwrap();
 
         assert!(db.commit_intents().await.unwrap().is_empty());
-        assert!(db.placed_series(0, 10).await.unwrap().is_empty());
+        assert!(placed_series(&db, 0, 10).await.is_empty());
         assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [instance("1.2.1.1", 1)]);
         assert_eq!(db.left_of_run(run_id).await.unwrap(), 1);
     }
@@ -362,9 +359,9 @@ mod tests {
             place(&db, row, &format!("A/P/1.2/1.2.{row}"), vec![instance("1.2.3.4", 1)]).await;
         }
 
-        let first = db.placed_series(0, 2).await.unwrap();
-        let second = db.placed_series(first[1].series_id, 2).await.unwrap();
-        let end = db.placed_series(second[0].series_id, 2).await.unwrap();
+        let first = placed_series(&db, 0, 2).await;
+        let second = placed_series(&db, first[1].series_id, 2).await;
+        let end = placed_series(&db, second[0].series_id, 2).await;
 
         let ids = |page: &[PlacedSeries]| page.iter().map(|placed| placed.series_id).collect::<Vec<_>>();
         assert_eq!((ids(&first), ids(&second)), (vec![rows[0], rows[1]], vec![rows[4]]));
