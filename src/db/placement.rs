@@ -67,15 +67,14 @@ pub struct PlacedSeries {
 impl Db {
     /// The path component that stands for an identifier below a parent, assigned once and for good.
     ///
-    /// `ordinary` and `encoded` are the two forms, each with what a case-insensitive file system compares; the second
-    /// is taken when another identifier holds the first.
+    /// Each of its two forms comes with what a case-insensitive file system compares; the second is taken when another
+    /// identifier holds the first.
     pub async fn path_component(
         &self,
-        parent: &str,
-        identifier: &str,
+        parent: String,
+        identifier: String,
         forms: [(String, String); 2],
     ) -> Result<String, Error> {
-        let (parent, identifier) = (parent.to_owned(), identifier.to_owned());
         self.call(move |connection| {
             if let Some(component) = component_of(connection, &parent, &identifier)? {
                 return Ok(component);

@@ -13,7 +13,6 @@ use super::{Error, Event, SeriesEvent};
 use crate::db::{CommitIntent, Failure, SeriesJob};
 use crate::dicom::{Instance, Series};
 use crate::fetch::{self, Fetch};
-use crate::mirror::layout::Component;
 use crate::mirror::{Expected, Placed, SeriesPath, Staging, Verified};
 use crate::nbia::{Scope, retry};
 
@@ -108,7 +107,8 @@ impl Cycle {
         let staging = self.carry_license(job, staging).await?;
         let instances = staging.instances().values().cloned().collect();
         let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;
-        let path = self.path_of(&job.series).await?;
+        let component = |parent, identifier, forms| self.db.path_component(parent, identifier, forms);
+        let path = SeriesPath::assigned(&job.series, component).await?;
         let intent = self.intent(job, &verified, &path);
         let stamp = intent.stamp.clone();
         self.db.begin_commit(intent, instances).await?;
@@ -129,20 +129,6 @@ impl Cycle {
             proof: verified.proof().to_string(),
             listed: job.series.fingerprint(),
         }
-    }
-
-    async fn path_of(&self, series: &Series) -> Result<SeriesPath, Error> {
-        let collection = self.component("", series.collection.as_str()).await?;
-        let patient = self.component(collection.as_str(), series.patient_id.as_str()).await?;
-        Ok(SeriesPath::new(&collection, &patient, &series.study_instance_uid, &series.series_instance_uid))
-    }
-
-    async fn component(&self, parent: &str, identifier: &str) -> Result<Component, Error> {
-        let forms = [Component::new(identifier), Component::with_letters_encoded(identifier)];
-        let pairs = forms.clone().map(|form| (form.to_string(), form.folded()));
-        let assigned = self.db.path_component(parent, identifier, pairs).await?;
-        let [ordinary, encoded] = forms;
-        Ok(if ordinary.as_str() == assigned { ordinary } else { encoded })
     }
 
     async fn placed(&self, job: &SeriesJob, placed: &Placed) -> Result<(), Error> {
