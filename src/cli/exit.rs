@@ -1,10 +1,11 @@
 //! How a command ends: one table of exit codes, one way to print an error.
 
+use std::io;
 use std::process::ExitCode;
 
 use super::print;
 use crate::config::ConfigError;
-use crate::mirror::RootError;
+use crate::mirror::{CommitError, RootError};
 use crate::sync::{self, Report};
 use crate::{db, nbia};
 
@@ -107,6 +108,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
                     .to_owned(),
             );
         }
+        if let Some(db::Error::NotClosed { .. }) = cause.downcast_ref() {
+            return Some("let the owner of the root run `tcia-mirror resume`, then look again".to_owned());
+        }
         if is_damaged(cause.downcast_ref()) {
             return Some(DAMAGED.to_owned());
         }
@@ -126,6 +130,11 @@ fn of_cycle(error: &sync::Error) -> Option<String> {
     let text = match error {
         sync::Error::DiskGuard { .. } => {
             "free space at the root or lower [disk] min_free, then run the same command again: it goes on where it stopped"
+        }
+        sync::Error::Disk(source) | sync::Error::Commit(CommitError { source, .. })
+            if source.kind() == io::ErrorKind::NotADirectory =>
+        {
+            "move it away, then run the same command again: it goes on where it stopped"
         }
         sync::Error::Disk(_) | sync::Error::Staging(_) | sync::Error::Commit(_) => {
             "see to the disk of the root, then run the same command again: it goes on where it stopped"

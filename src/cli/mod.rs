@@ -39,7 +39,10 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::of_failure(&anyhow::Error::new(error).context("cannot start")),
     };
-    match runtime.block_on(run(arguments)) {
+    let ended = runtime.block_on(run(arguments));
+    // what still reads for an answer that nobody waits for any more must not hold the process
+    runtime.shutdown_background();
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => exit::of_failure(&error),
     }

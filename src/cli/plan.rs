@@ -9,7 +9,10 @@ use super::arguments::{DownloadFlags, Global, Planning};
 use super::exit::Exit;
 use super::print;
 use super::session::{Session, configure, say_what_is_not_listed, selections};
-use crate::sync::{PlanTotals, Planned};
+use crate::db::{JobState, Reader};
+use crate::mirror::Root;
+use crate::plan::Selection;
+use crate::sync::{PlanTotals, Planned, plan_jobs};
 
 pub(super) async fn run(
     global: &Global,
@@ -33,6 +36,21 @@ pub(super) async fn run(
     lines.finish(&totals)?;
     say_what_is_not_listed(&totals.unlisted, &totals.unwalked);
     Ok(if totals.unlisted.is_empty() && totals.unwalked.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Shows jobs that a command would take up, beside whoever is at work; nothing is changed and nobody is asked.
+pub(super) fn show_jobs(
+    global: &Global,
+    download: &DownloadFlags,
+    states: &[JobState],
+    selections: &[Selection],
+) -> anyhow::Result<Exit> {
+    let root = Root::open(&configure(global, download)?.root)?;
+    let reader = Reader::open(&root.state_file())?;
+    let mut lines = Lines::new(global.json);
+    let totals = plan_jobs(&reader, states, selections, &mut |planned| lines.add(planned))?;
+    lines.finish(&totals)?;
+    Ok(Exit::Done)
 }
 
 /// The lines of a plan: written as they come in JSON, as one table for people.

@@ -4,8 +4,9 @@ use indicatif::MultiProgress;
 
 use super::arguments::{Global, Resume};
 use super::exit::Exit;
+use super::plan;
 use super::session::{configure, fetch};
-use super::status;
+use crate::db::JobState;
 
 pub(super) async fn run(
     global: &Global,
@@ -13,7 +14,8 @@ pub(super) async fn run(
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
     if command.download.dry_run {
-        return status::run(global);
+        // one that is running now is queued again when its process dies
+        return plan::show_jobs(global, &command.download, &[JobState::Running, JobState::Queued], &[]);
     }
     let config = configure(global, &command.download)?;
     fetch(&config, global.json, bars, async |cycle| cycle.resume().await).await

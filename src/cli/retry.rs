@@ -4,18 +4,19 @@ use indicatif::MultiProgress;
 
 use super::arguments::{Fetching, Global};
 use super::exit::Exit;
+use super::plan;
 use super::session::{configure, fetch, optional_selections};
-use super::status;
+use crate::db::JobState;
 
 pub(super) async fn run(
     global: &Global,
     command: Fetching,
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
+    let selections = optional_selections(&command.selection)?;
     if command.download.dry_run {
-        return status::run(global);
+        return plan::show_jobs(global, &command.download, &[JobState::Parked], &selections);
     }
     let config = configure(global, &command.download)?;
-    let selections = optional_selections(&command.selection)?;
     fetch(&config, global.json, bars, async |cycle| cycle.retry(&selections).await).await
 }

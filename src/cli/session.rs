@@ -157,31 +157,47 @@ impl Session {
         Ok(outcome)
     }
 
+    /// Runs work that may be left where it stands; an error is the exit code of the signal that came first.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
+        tokio::select! {
+            biased;
+            () = self.signals.drain.cancelled() => Err(self.signals.received().unwrap_or(Exit::Failed)),
+            done = work => Ok(done),
+        }
+    }
+
     /// Says how a run ended and what that means to a script.
     pub(super) fn conclude(&self, outcome: Result<Report, sync::Error>) -> anyhow::Result<Exit> {
-        let report = match (outcome, self.signals.received()) {
-            (Ok(report), _) => report,
-            (Err(_), Some(exit)) => return Ok(exit),
-            (Err(error), None) => return Err(error.into()),
+        let report = match outcome {
+            Ok(report) => report,
+            Err(error) => return self.give_up(error),
         };
         if self.json {
-            print::json(&json!({ "summary": summary(&report) }))?;
+            print_summary(&report)?;
         } else {
             print::data(&sentence(&report))?;
         }
         say_what_is_missing(&report);
         Ok(self.signals.received().unwrap_or_else(|| Exit::of_report(&report)))
     }
+
+    /// Ends a run that could not go on: scripts are told what it has done all the same.
+    fn give_up(&self, error: sync::Error) -> anyhow::Result<Exit> {
+        if self.json {
+            print_summary(&self.cycle.so_far())?;
+        }
+        self.signals.received().map_or_else(|| Err(error.into()), Ok)
+    }
 }
 
-fn summary(report: &Report) -> serde_json::Value {
+fn print_summary(report: &Report) -> anyhow::Result<()> {
     let totals = &report.totals;
-    json!({
+    print::json(&json!({ "summary": {
         "placed": totals.placed, "parked": totals.parked, "kept": totals.kept, "withdrawn": totals.withdrawn,
         "instances": totals.instances, "bytes": totals.bytes, "downloaded_bytes": totals.downloaded_bytes,
         "requests": totals.requests, "retries": totals.retries,
         "elapsed_s": (report.elapsed.as_secs_f64() * 1000.0).round() / 1000.0,
-    })
+    }}))
 }
 
 fn sentence(report: &Report) -> String {

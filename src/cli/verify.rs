@@ -32,7 +32,14 @@ pub(super) async fn run(
     } else {
         None
     };
-    let found = find(global, &config, &selections).await?;
+    let finding = find(global, &config, &selections);
+    let found = match &session {
+        None => finding.await?,
+        Some(session) => match session.unless_stopped(finding).await {
+            Ok(found) => found?,
+            Err(exit) => return Ok(exit),
+        },
+    };
     let Found { totals, damaged } = found;
     let (repaired, exit) = match session {
         Some(session) if !damaged.is_empty() => repair(session, &damaged).await?,

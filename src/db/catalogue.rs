@@ -184,7 +184,9 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::JobState;
-    use super::super::fixture::{BASE_URL, in_memory, instance, list, number, place, series, uid};
+    use super::super::fixture::{
+        BASE_URL, in_memory, instance, instances_of, list, number, place, series, uid,
+    };
     use super::*;
 
     fn row<T: DeserializeOwned>(row: Value) -> T {
@@ -288,7 +290,7 @@ mod tests {
         assert_eq!(after.series, moved);
         assert_eq!(after.local, before.local);
         assert_eq!(after.local.unwrap().state, JobState::Done);
-        assert_eq!(db.instances(first[0]).await.unwrap(), [instance("1.2.3.1", 19)]);
+        assert_eq!(instances_of(&db, first[0]).await, [instance("1.2.3.1", 19)]);
     }
 
     #[tokio::test]

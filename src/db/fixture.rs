@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tempfile::TempDir;
 
+use super::instance::read_instances;
+use super::placement::next_placed;
 pub(super) use super::sample::instance;
-use super::{CommitIntent, Db, WatermarkKey, sample};
+use super::{CommitIntent, Db, PlacedSeries, WatermarkKey, sample};
 use crate::dicom::{CollectionName, Instance, Series, SeriesFingerprint, SeriesInstanceUid};
 
 /// The service of the tests.
@@ -70,6 +72,16 @@ pub(super) fn intent(series_id: i64, series_instance_uid: &str, path: &str) -> C
 pub(super) async fn place(db: &Db, series_id: i64, path: &str, instances: Vec<Instance>) {
     db.begin_commit(intent(series_id, "1.2.3", path), instances).await.unwrap();
     db.complete(series_id, 1_700_000_000).await.unwrap();
+}
+
+/// Instances of a series that lie in the tree.
+pub(super) async fn instances_of(db: &Db, series_id: i64) -> Vec<Instance> {
+    db.call(move |connection| read_instances(connection, "instance", series_id)).await.unwrap()
+}
+
+/// The next series in the tree.
+pub(super) async fn placed_series(db: &Db, after: i64, most: u32) -> Vec<PlacedSeries> {
+    db.call(move |connection| next_placed(connection, "placement", after, most)).await.unwrap()
 }
 
 pub(super) fn watermark_key(collection: &str) -> WatermarkKey {

@@ -10,11 +10,6 @@ use super::{Db, Error};
 use crate::dicom::{Instance, SopInstanceUid};
 
 impl Db {
-    /// Instances of a series that lie in the tree.
-    pub async fn instances(&self, series_id: i64) -> Result<Vec<Instance>, Error> {
-        self.call(move |connection| read_instances(connection, "instance", series_id)).await
-    }
-
     /// Instances of a series that wait in the staging directory.
     pub async fn staged_instances(&self, series_id: i64) -> Result<Vec<Instance>, Error> {
         self.call(move |connection| read_instances(connection, "staged_instance", series_id)).await
@@ -106,7 +101,7 @@ pub(super) fn read_instance(row: &Row<'_>) -> Result<Instance, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{in_memory, instance, intent, list, queue, series};
+    use super::super::fixture::{in_memory, instance, instances_of, intent, list, queue, series};
     use super::*;
     use crate::dicom::Series;
 
@@ -125,7 +120,7 @@ mod tests {
         db.store_staged(rows[0], vec![odd.clone()]).await.unwrap();
 
         assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [odd]);
-        assert!(db.instances(rows[0]).await.unwrap().is_empty());
+        assert!(instances_of(&db, rows[0]).await.is_empty());
     }
 
     #[tokio::test]

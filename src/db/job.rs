@@ -201,17 +201,24 @@ impl Db {
 
     /// The next jobs in a state, in the order of the record; none is the end.
     pub async fn jobs_in(&self, state: JobState, after: i64, most: u32) -> Result<Vec<ListedSeries>, Error> {
-        self.call(move |connection| {
-            let series = columns::as_json("series", columns::SERIES);
-            let sql = format!(
-                "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series_job
-                 JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
-                 WHERE series_job.state = ?1 AND series.series_id > ?2 ORDER BY series.series_id LIMIT ?3"
-            );
-            read_all(connection, &sql, params![state.to_string(), after, most], listed)
-        })
-        .await
+        self.call(move |connection| next_jobs(connection, state, after, most)).await
     }
+}
+
+/// The next jobs in a state, with their series.
+pub(super) fn next_jobs(
+    connection: &Connection,
+    state: JobState,
+    after: i64,
+    most: u32,
+) -> Result<Vec<ListedSeries>, Error> {
+    let series = columns::as_json("series", columns::SERIES);
+    let sql = format!(
+        "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series_job
+         JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
+         WHERE series_job.state = ?1 AND series.series_id > ?2 ORDER BY series.series_id LIMIT ?3"
+    );
+    read_all(connection, &sql, params![state.to_string(), after, most], listed)
 }
 
 fn series_of(connection: &Connection, series_id: i64) -> Result<Series, Error> {

@@ -57,6 +57,8 @@ pub enum Error {
     Open { path: PathBuf, source: rusqlite::Error },
     #[error("the record {} is damaged: {finding}", .path.display())]
     Damaged { path: PathBuf, finding: String },
+    #[error("the record {} was not closed cleanly and must first be opened by one who may write beside it", .path.display())]
+    NotClosed { path: PathBuf },
     #[error("the record {} was made by a newer release, or cannot be brought up to date", .path.display())]
     Migrate { path: PathBuf, source: rusqlite_migration::Error },
     #[error("the record does not take a statement")]

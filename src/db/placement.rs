@@ -52,7 +52,7 @@ pub struct CommitIntent {
 }
 
 /// A series in the tree.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PlacedSeries {
     /// Row of the series.
     pub series_id: i64,
@@ -67,15 +67,14 @@ pub struct PlacedSeries {
 impl Db {
     /// The path component that stands for an identifier below a parent, assigned once and for good.
     ///
-    /// `ordinary` and `encoded` are the two forms, each with what a case-insensitive file system compares; the second
-    /// is taken when another identifier holds the first.
+    /// Each of its two forms comes with what a case-insensitive file system compares; the second is taken when another
+    /// identifier holds the first.
     pub async fn path_component(
         &self,
-        parent: &str,
-        identifier: &str,
+        parent: String,
+        identifier: String,
         forms: [(String, String); 2],
     ) -> Result<String, Error> {
-        let (parent, identifier) = (parent.to_owned(), identifier.to_owned());
         self.call(move |connection| {
             if let Some(component) = component_of(connection, &parent, &identifier)? {
                 return Ok(component);
@@ -150,6 +149,18 @@ impl Db {
         .await
     }
 
+    /// Where a series lies whose licence text is recorded, relative to the root, and the SHA-256 of that text.
+    pub async fn placed_license(&self, series_id: i64) -> Result<Option<(String, [u8; 32])>, Error> {
+        self.call(move |connection| {
+            let sql = "SELECT path, license_sha256 FROM placement
+                       WHERE series_id = ?1 AND license_sha256 IS NOT NULL";
+            let found =
+                connection.query_row(sql, [series_id], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+            Ok(found?)
+        })
+        .await
+    }
+
     /// Records that a commit has happened: what was staged is what lies at the place of the intent, the job is done.
     pub async fn complete(&self, series_id: i64, now: i64) -> Result<(), Error> {
         self.call(move |connection| {
@@ -182,23 +193,19 @@ impl Db {
         })
         .await
     }
-
-    /// The next series in the tree, in the order of the record; none is the end.
-    pub async fn placed_series(&self, after: i64, most: u32) -> Result<Vec<PlacedSeries>, Error> {
-        self.call(move |connection| next_placed(connection, after, most)).await
-    }
 }
 
-/// The next series in the tree, without its instances.
+/// The next series in a table that has the columns of `placement` that are read here.
 pub(super) fn next_placed(
     connection: &Connection,
+    table: &str,
     after: i64,
     most: u32,
 ) -> Result<Vec<PlacedSeries>, Error> {
     let series = columns::as_json("series", columns::SERIES);
     let sql = format!(
-        "SELECT placement.series_id, {series}, path, license_sha256 FROM placement JOIN series USING (series_id)
-         WHERE placement.series_id > ?1 ORDER BY placement.series_id LIMIT ?2"
+        "SELECT {table}.series_id, {series}, path, license_sha256 FROM {table} JOIN series USING (series_id)
+         WHERE {table}.series_id > ?1 ORDER BY {table}.series_id LIMIT ?2"
     );
     read_all(connection, &sql, params![after, most], |row| {
         Ok(PlacedSeries {
@@ -240,7 +247,9 @@ fn fingerprint(row: &Row<'_>, first: usize) -> Result<SeriesFingerprint, Error> 
 #[cfg(test)]
 mod tests {
     use super::super::Failure;
-    use super::super::fixture::{in_memory, instance, intent, number, place, queue, uid};
+    use super::super::fixture::{
+        in_memory, instance, instances_of, intent, number, place, placed_series, queue, uid,
+    };
     use super::*;
 
     const PATH: &str = "A/P/1.2/1.2.1";
@@ -261,10 +270,12 @@ mod tests {
 
         assert_eq!(intents, [begun]);
         assert!(db.commit_intents().await.unwrap().is_empty());
-        assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
+        assert_eq!(instances_of(&db, rows[0]).await, instances);
         assert!(db.staged_instances(rows[0]).await.unwrap().is_empty());
         assert_eq!(db.staged_instances(rows[1]).await.unwrap().len(), 1, "another series keeps its own");
-        let placed = db.placed_series(0, 10).await.unwrap();
+        assert_eq!(db.placed_license(rows[0]).await.unwrap(), Some((PATH.to_owned(), [7; 32])));
+        assert_eq!(db.placed_license(rows[1]).await.unwrap(), None);
+        let placed = placed_series(&db, 0, 10).await;
         assert_eq!(placed.len(), 1);
         assert_eq!((placed[0].path.as_str(), placed[0].license_sha256), (PATH, Some([7; 32])));
         assert_eq!(number(&db, "SELECT instance_count FROM placement").await, 2);
@@ -304,7 +315,7 @@ mod tests {
         place(&db, rows[0], PATH, vec![instance("1.2.1.2", 20), instance("1.2.1.3", 1)]).await;
 
         let instances = [instance("1.2.1.2", 20), instance("1.2.1.3", 1)];
-        assert_eq!(db.instances(rows[0]).await.unwrap(), instances);
+        assert_eq!(instances_of(&db, rows[0]).await, instances);
         assert_eq!(number(&db, "SELECT size_bytes FROM placement").await, 21);
         assert_eq!(number(&db, "SELECT count(*) FROM placement").await, 1);
     }
@@ -334,7 +345,7 @@ mod tests {
         db.drop_intent(rows[0]).await.unwrap();
 
         assert!(db.commit_intents().await.unwrap().is_empty());
-        assert!(db.placed_series(0, 10).await.unwrap().is_empty());
+        assert!(placed_series(&db, 0, 10).await.is_empty());
         assert_eq!(db.staged_instances(rows[0]).await.unwrap(), [instance("1.2.1.1", 1)]);
         assert_eq!(db.left_of_run(run_id).await.unwrap(), 1);
     }
@@ -347,9 +358,9 @@ mod tests {
             place(&db, row, &format!("A/P/1.2/1.2.{row}"), vec![instance("1.2.3.4", 1)]).await;
         }
 
-        let first = db.placed_series(0, 2).await.unwrap();
-        let second = db.placed_series(first[1].series_id, 2).await.unwrap();
-        let end = db.placed_series(second[0].series_id, 2).await.unwrap();
+        let first = placed_series(&db, 0, 2).await;
+        let second = placed_series(&db, first[1].series_id, 2).await;
+        let end = placed_series(&db, second[0].series_id, 2).await;
 
         let ids = |page: &[PlacedSeries]| page.iter().map(|placed| placed.series_id).collect::<Vec<_>>();
         assert_eq!((ids(&first), ids(&second)), (vec![rows[0], rows[1]], vec![rows[4]]));

@@ -1,12 +1,16 @@
 //! A connection of its own for those who only read, beside a process that may be writing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::Access;
+use rustix::io::Errno;
+use url::Url;
 
 use super::instance::read_instances;
+use super::job::{JobState, next_jobs};
 use super::placement::{PlacedSeries, next_placed};
-use super::{Error, MIGRATIONS, connect};
+use super::{Error, ListedSeries, MIGRATIONS, connect};
 use crate::dicom::Instance;
 
 /// The record, open for reading.
@@ -16,7 +20,19 @@ pub struct Reader {
 
 impl Reader {
     /// Opens the record of this release; one that another release made is an error.
+    ///
+    /// Where nothing can be written beside the record it is read as it lies, if it was closed cleanly: changes that a
+    /// writer makes from then on may not be seen, or damage an answer.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        match Self::open_at(path) {
+            Err(Error::Open { .. }) if must_be_read_as_it_lies(path, write_access(path))? => {
+                Self::open_at(&as_it_lies(path))
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_at(path: &Path) -> Result<Self, Error> {
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
         let connection = connect(path, flags)?;
@@ -31,7 +47,23 @@ impl Reader {
 
     /// The next series in the tree, in the order of the record; none is the end.
     pub fn placed_series(&self, after: i64, most: u32) -> Result<Vec<PlacedSeries>, Error> {
-        next_placed(&self.connection, after, most)
+        next_placed(&self.connection, "placement", after, most)
+    }
+
+    /// A series as it lies in the tree, or will in an instant: a commit that has begun counts.
+    pub fn latest(&self, series_id: i64) -> Result<Option<(PlacedSeries, Vec<Instance>)>, Error> {
+        for (series, instances) in [("commit_intent", "staged_instance"), ("placement", "instance")] {
+            let next = next_placed(&self.connection, series, series_id - 1, 1)?.pop();
+            if let Some(placed) = next.filter(|placed| placed.series_id == series_id) {
+                return Ok(Some((placed, read_instances(&self.connection, instances, series_id)?)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next jobs in a state, in the order of the record; none is the end.
+    pub fn jobs_in(&self, state: JobState, after: i64, most: u32) -> Result<Vec<ListedSeries>, Error> {
+        next_jobs(&self.connection, state, after, most)
     }
 
     /// Instances of a series that lie in the tree.
@@ -50,6 +82,32 @@ impl Reader {
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+/// Whether this process may make files beside a record.
+fn write_access(path: &Path) -> rustix::io::Result<()> {
+    rustix::fs::access(path.parent().unwrap_or(path), Access::WRITE_OK)
+}
+
+/// Whether SQLite has no room for the file through which readers and a writer of a log find each other.
+///
+/// Without that file the log cannot be read either, and what it holds is missing from the record.
+fn must_be_read_as_it_lies(path: &Path, write_access: rustix::io::Result<()>) -> Result<bool, Error> {
+    if !matches!(write_access, Err(Errno::ROFS | Errno::ACCESS)) {
+        return Ok(false);
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(PathBuf::from(log)).is_ok_and(|found| found.len() > 0) {
+        return Err(Error::NotClosed { path: path.to_owned() });
+    }
+    Ok(true)
+}
+
+/// The address of a record that SQLite takes for one that never changes.
+fn as_it_lies(path: &Path) -> PathBuf {
+    let address = std::path::absolute(path).ok().and_then(|path| Url::from_file_path(path).ok());
+    address.map_or_else(|| path.to_owned(), |address| PathBuf::from(format!("{address}?immutable=1")))
 }
 
 #[cfg(test)]
@@ -161,6 +219,58 @@ mod tests {
         assert_eq!(placed[0].path, "A/P/1.2/1.2.1");
         assert_eq!(reader.instances(placed[0].series_id).unwrap(), [instance("1.2.1.1", 19)]);
         assert!(reader.connection().execute("DELETE FROM placement", []).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_has_begun_is_the_latest_of_a_series() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        let (_, rows) = queue(&db, 3).await;
+        place(&db, rows[0], "A/P/1.2/1.2.1", vec![instance("1.2.1.1", 1)]).await;
+        place(&db, rows[1], "A/P/1.2/1.2.2", vec![instance("1.2.2.1", 2)]).await;
+        let begun = intent(rows[0], "1.2.1", "B/P/1.2/1.2.1");
+        db.begin_commit(begun, vec![instance("1.2.1.1", 3)]).await.unwrap();
+
+        let reader = Reader::open(&path).unwrap();
+        let latest = |row| {
+            let (placed, instances) = reader.latest(row).unwrap()?;
+            Some((placed.series_id, placed.path, instances[0].size_bytes))
+        };
+
+        assert_eq!(latest(rows[0]), Some((rows[0], "B/P/1.2/1.2.1".to_owned(), 3)));
+        assert_eq!(latest(rows[1]), Some((rows[1], "A/P/1.2/1.2.2".to_owned(), 2)));
+        assert_eq!(latest(rows[2]), None);
+    }
+
+    #[tokio::test]
+    async fn a_record_is_read_as_it_lies_only_where_it_is_whole_and_nothing_can_be_written() {
+        let (directory, path) = on_disk();
+        let decide = |write_access| must_be_read_as_it_lies(&path, write_access);
+        drop(Db::open(&path).unwrap());
+
+        for errno in [Errno::ROFS, Errno::ACCESS] {
+            assert!(decide(Err(errno)).unwrap(), "{errno}");
+        }
+        assert!(!decide(Ok(())).unwrap());
+        assert!(!decide(Err(Errno::NOENT)).unwrap());
+        let log = directory.path().join("state.sqlite-wal");
+        std::fs::File::create(&log).unwrap();
+        assert!(decide(Err(Errno::ROFS)).unwrap(), "an empty log holds nothing");
+        std::fs::copy(&path, &log).unwrap();
+        assert!(matches!(decide(Err(Errno::ACCESS)), Err(Error::NotClosed { .. })));
+        assert!(!decide(Ok(())).unwrap(), "SQLite itself reads the log");
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_read_as_it_lies_needs_no_file_beside_it_whatever_its_name() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("100% M\u{fc}ller?mode=rw&a#b c");
+        drop(Db::open(&path).unwrap());
+
+        let reader = Reader::open_at(&as_it_lies(&path)).unwrap();
+
+        assert!(reader.placed_series(0, 10).unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
     #[tokio::test]

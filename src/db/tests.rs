@@ -194,7 +194,7 @@ fn forms(identifier: &str) -> [(String, String); 2] {
 }
 
 async fn component(db: &Db, parent: &str, identifier: &str) -> String {
-    db.path_component(parent, identifier, forms(identifier)).await.unwrap()
+    db.path_component(parent.to_owned(), identifier.to_owned(), forms(identifier)).await.unwrap()
 }
 
 #[tokio::test]
@@ -229,9 +229,10 @@ async fn a_name_is_taken_only_below_its_own_parent() {
 async fn without_a_free_name_there_is_none() {
     let db = in_memory();
     let both = || ["one", "two"].map(|form| (form.to_owned(), "same".to_owned()));
-    db.path_component("", "first", both()).await.unwrap();
+    let assign = |identifier: &str| db.path_component(String::new(), identifier.to_owned(), both());
+    assign("first").await.unwrap();
 
-    let refused = db.path_component("", "second", both()).await.unwrap_err();
+    let refused = assign("second").await.unwrap_err();
 
     assert!(matches!(refused, Error::Content { .. }), "{refused}");
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::Error;
 use crate::db::{CommitIntent, Db, RunTotals};
 use crate::dicom::{Instance, Patient, Series, SopInstanceUid, Study};
-use crate::mirror::layout::Component;
 use crate::mirror::{Expected, Root, SeriesPath, Staging, StagingError, Verified};
 
 /// When every built mirror begins to be: 2014-01-15 12:00, in UTC seconds. A clock would make no two of them alike.
@@ -124,7 +123,8 @@ impl SampleMirror {
         verified: Verified,
         instances: Vec<Instance>,
     ) -> Result<(), Error> {
-        let path = self.path_of(series).await?;
+        let component = |parent, identifier, forms| self.db.path_component(parent, identifier, forms);
+        let path = SeriesPath::assigned(series, component).await?;
         let (root, stamp) = (Arc::clone(&self.root), self.now().to_string());
         let intent = CommitIntent {
             series_id,
@@ -142,20 +142,6 @@ impl SampleMirror {
         self.placed.instances += u64::from(placed.instance_count);
         self.placed.bytes += placed.size_bytes;
         Ok(())
-    }
-
-    async fn path_of(&self, series: &Series) -> Result<SeriesPath, Error> {
-        let collection = self.component("", series.collection.as_str()).await?;
-        let patient = self.component(collection.as_str(), series.patient_id.as_str()).await?;
-        Ok(SeriesPath::new(&collection, &patient, &series.study_instance_uid, &series.series_instance_uid))
-    }
-
-    async fn component(&self, parent: &str, identifier: &str) -> Result<Component, Error> {
-        let forms = [Component::new(identifier), Component::with_letters_encoded(identifier)];
-        let pairs = forms.clone().map(|form| (form.to_string(), form.folded()));
-        let assigned = self.db.path_component(parent, identifier, pairs).await?;
-        let [ordinary, encoded] = forms;
-        Ok(if ordinary.as_str() == assigned { ordinary } else { encoded })
     }
 }
 

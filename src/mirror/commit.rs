@@ -46,12 +46,12 @@ impl Verified {
 
     fn place(self, root: &Root, path: &SeriesPath, stamp: &str) -> io::Result<Placed> {
         let name = self.series_instance_uid().as_str();
-        let parent = root.make_parent_of(path)?;
+        let (parent, staging) = (root.make_parent_of(path)?, root.staging()?);
         if parent.kind(path.name())?.is_none() {
             self.sync_files(root)?;
-            root.staging.rename(name, &parent, path.name())?;
+            staging.rename(name, &parent, path.name())?;
             parent.sync()?;
-            root.staging.sync()?;
+            staging.sync()?;
         } else if self.is_what_lies_at(root, path) {
             root.discard_staged(name)?;
         } else {
@@ -64,16 +64,16 @@ impl Verified {
     /// Swaps the versions; where the file system cannot, the old one leaves first and a reader may find none for an
     /// instant.
     fn replace(&self, root: &Root, path: &SeriesPath, parent: &Directory, stamp: &str) -> io::Result<()> {
-        let series = self.series_instance_uid();
-        if root.staging.exchange(series.as_str(), parent, path.name())? {
+        let (series, staging, replaced) = (self.series_instance_uid(), root.staging()?, root.replaced()?);
+        if staging.exchange(series.as_str(), parent, path.name())? {
             parent.sync()?;
             return root.set_aside(series, stamp);
         }
-        parent.rename(path.name(), &root.replaced, &replaced_name(series, stamp))?;
-        root.replaced.sync()?;
-        root.staging.rename(series.as_str(), parent, path.name())?;
+        parent.rename(path.name(), &replaced, &replaced_name(series, stamp))?;
+        replaced.sync()?;
+        staging.rename(series.as_str(), parent, path.name())?;
         parent.sync()?;
-        root.staging.sync()
+        staging.sync()
     }
 
     /// After an error nothing that was staged can be believed any more, so that none of it is found by another attempt.
@@ -258,6 +258,11 @@ mod tests {
         let refused = verified.commit(&scratch.root, &place(), "1").unwrap_err();
 
         assert_eq!(refused.to_string(), "cannot place series 1.2.826.0.7 on stable storage");
+        let cause = refused.source.to_string();
+        assert_eq!(
+            cause,
+            format!("{} is no directory, and one belongs there", scratch.path("Lung Tests").display())
+        );
         assert_eq!(scratch.read("Lung Tests"), b"in the way");
         assert_eq!(scratch.names(STAGED), ["1.2.826.0.7.1.dcm"]);
     }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::dicom::{SeriesInstanceUid, StudyInstanceUid};
+use crate::dicom::{Series, SeriesInstanceUid, StudyInstanceUid};
 
 /// Longest name that common file systems take, in bytes.
 const LONGEST: usize = 255;
@@ -21,6 +21,9 @@ const FORBIDDEN: &str = r#"/\<>:"|?*%"#;
 const RESERVED: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
 /// The same, followed by one digit (superscript ones count).
 const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
+
+/// Both forms of an identifier, the ordinary one first, each with what a case-insensitive file system compares.
+type Forms = [(String, String); 2];
 
 /// One path component, made of one identifier.
 #[derive(Clone, PartialEq, Eq, Debug, Hash)]
@@ -54,6 +57,18 @@ impl Component {
     /// The name on disk.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The form that a record assigns to an identifier below a parent.
+    async fn assigned<E, F: Future<Output = Result<String, E>>>(
+        parent: &str,
+        identifier: &str,
+        assign: &impl Fn(String, String, Forms) -> F,
+    ) -> Result<Self, E> {
+        let [ordinary, encoded] = [Self::new(identifier), Self::with_letters_encoded(identifier)];
+        let forms = [&ordinary, &encoded].map(|form| (form.to_string(), form.folded()));
+        let assigned = assign(parent.to_owned(), identifier.to_owned(), forms).await?;
+        Ok(if ordinary.as_str() == assigned { ordinary } else { encoded })
     }
 
     /// What a case-insensitive file system compares.
@@ -150,6 +165,17 @@ impl SeriesPath {
         let inside = parts.iter().all(|part| !matches!(*part, "" | "." | "..") && !part.contains('\0'));
         let components = <[&str; 4]>::try_from(parts).ok().filter(|_| inside)?;
         Some(Self { components: components.map(ToOwned::to_owned) })
+    }
+
+    /// The path of a series in the components that a record assigns: it is asked with the path above, the identifier and
+    /// both forms of it.
+    pub async fn assigned<E, F: Future<Output = Result<String, E>>>(
+        series: &Series,
+        assign: impl Fn(String, String, Forms) -> F,
+    ) -> Result<Self, E> {
+        let collection = Component::assigned("", series.collection.as_str(), &assign).await?;
+        let patient = Component::assigned(collection.as_str(), series.patient_id.as_str(), &assign).await?;
+        Ok(Self::new(&collection, &patient, &series.study_instance_uid, &series.series_instance_uid))
     }
 
     /// The directories above the series, outermost first.

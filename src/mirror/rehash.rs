@@ -119,31 +119,46 @@ fn kind_of(error: &io::Error) -> ProblemKind {
     if error.kind() == io::ErrorKind::NotFound { ProblemKind::Missing } else { ProblemKind::Unreadable }
 }
 
-/// Everything in the tree that leads to no recorded series, relative to the root.
+/// Everything in the tree that leads to no recorded series, and what of it cannot be read, relative to the root.
 ///
 /// `is_known` is asked for each directory down to the series, outermost first.
 pub fn find_strangers(
     root: &Root,
     is_known: &mut impl FnMut(&str) -> bool,
     report: &mut impl FnMut(Problem),
-) -> io::Result<()> {
+) {
+    let mut problem = |path, kind| report(Problem { path, kind, sop_instance_uid: None });
     let mut open = vec![(String::new(), 0)];
     while let Some((path, depth)) = open.pop() {
-        let directory = path.split('/').filter(|name| !name.is_empty());
-        let directory = directory.fold(root.directory.sub("."), |parent, name| parent?.sub(name))?;
-        for name in directory.names()? {
-            let inside = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
+        let entries = match entries(root, &path) {
+            Ok(entries) => entries,
+            // a series that was revised meanwhile may have left an empty place behind
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(_) => {
+                problem(if path.is_empty() { ".".to_owned() } else { path }, ProblemKind::Unreadable);
+                continue;
+            }
+        };
+        for (name, kind) in entries {
             if depth == 0 && name == STATE_DIRECTORY {
                 continue;
             }
-            if directory.kind(&name)? != Some(FileType::Directory) || !is_known(&inside) {
-                report(Problem { path: inside, kind: ProblemKind::Unexpected, sop_instance_uid: None });
+            let inside = if path.is_empty() { name } else { format!("{path}/{name}") };
+            if kind != Some(FileType::Directory) || !is_known(&inside) {
+                problem(inside, ProblemKind::Unexpected);
             } else if depth < 3 {
                 open.push((inside, depth + 1));
             }
         }
     }
-    Ok(())
+}
+
+/// What is in a directory of the tree: names, and what kind of entry each is.
+fn entries(root: &Root, path: &str) -> io::Result<Vec<(String, Option<FileType>)>> {
+    let directory = path.split('/').filter(|name| !name.is_empty());
+    let directory = directory.fold(root.directory.sub("."), |parent, name| parent?.sub(name))?;
+    let kind = |name: String| directory.kind(&name).map(|kind| (name, kind));
+    directory.names()?.into_iter().map(kind).collect()
 }
 
 #[cfg(test)]

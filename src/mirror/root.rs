@@ -41,8 +41,7 @@ pub struct Space {
 pub struct Root {
     path: PathBuf,
     pub(super) directory: Directory,
-    pub(super) staging: Directory,
-    pub(super) replaced: Directory,
+    state: Directory,
     lock: Option<File>,
 }
 
@@ -52,6 +51,8 @@ impl Root {
         let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
         std::fs::create_dir_all(path).map_err(unusable)?;
         let mut root = Self::reach(path, Directory::make).map_err(unusable)?;
+        root.state.make(STAGING).map_err(unusable)?;
+        root.state.make(REPLACED).map_err(unusable)?;
         let lock_path = path.join(STATE_DIRECTORY).join(LOCK);
         let lock =
             File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(unusable)?;
@@ -75,8 +76,17 @@ impl Root {
     fn reach(path: &Path, step: fn(&Directory, &str) -> io::Result<Directory>) -> io::Result<Self> {
         let directory = Directory::open(path)?;
         let state = step(&directory, STATE_DIRECTORY)?;
-        let (staging, replaced) = (step(&state, STAGING)?, step(&state, REPLACED)?);
-        Ok(Self { path: path.to_owned(), directory, staging, replaced, lock: None })
+        Ok(Self { path: path.to_owned(), directory, state, lock: None })
+    }
+
+    /// Where unfinished series are; a root that was only ever read has none.
+    pub(super) fn staging(&self) -> io::Result<Directory> {
+        self.state.sub(STAGING)
+    }
+
+    /// Where versions are that were replaced.
+    pub(super) fn replaced(&self) -> io::Result<Directory> {
+        self.state.sub(REPLACED)
     }
 
     /// The root as the user named it.
@@ -108,31 +118,33 @@ impl Root {
 
     /// Series that have something staged.
     pub fn staged(&self) -> io::Result<Vec<String>> {
-        self.staging.names()
+        self.staging()?.names()
     }
 
     /// Removes what is staged of a series.
     pub fn discard_staged(&self, name: &str) -> io::Result<()> {
-        self.staging.remove_tree(name)
+        self.staging()?.remove_tree(name)
     }
 
     /// Moves what is staged under the name of a series aside into `replaced/`: the old version after an exchange.
     pub fn set_aside(&self, series: &SeriesInstanceUid, stamp: &str) -> io::Result<()> {
-        if self.staging.kind(series.as_str())?.is_none() {
+        let (staging, replaced) = (self.staging()?, self.replaced()?);
+        if staging.kind(series.as_str())?.is_none() {
             return Ok(());
         }
-        self.staging.rename(series.as_str(), &self.replaced, &replaced_name(series, stamp))?;
-        self.replaced.sync()?;
-        self.staging.sync()
+        staging.rename(series.as_str(), &replaced, &replaced_name(series, stamp))?;
+        replaced.sync()?;
+        staging.sync()
     }
 
     /// Brings back a version that left its place for one that never arrived there.
     pub fn bring_back(&self, path: &SeriesPath, series: &SeriesInstanceUid, stamp: &str) -> io::Result<()> {
-        let (parent, aside) = (self.parent_of(path)?, replaced_name(series, stamp));
-        if parent.kind(path.name())?.is_none() && self.replaced.kind(&aside)?.is_some() {
-            self.replaced.rename(&aside, &parent, path.name())?;
+        let (parent, replaced) = (self.parent_of(path)?, self.replaced()?);
+        let aside = replaced_name(series, stamp);
+        if parent.kind(path.name())?.is_none() && replaced.kind(&aside)?.is_some() {
+            replaced.rename(&aside, &parent, path.name())?;
             parent.sync()?;
-            self.replaced.sync()?;
+            replaced.sync()?;
         }
         Ok(())
     }
@@ -140,21 +152,41 @@ impl Root {
     /// Puts the directories around a placed series on stable storage once more, after an interrupted commit.
     pub fn sync_placed(&self, path: &SeriesPath) -> io::Result<()> {
         self.parent_of(path)?.sync()?;
-        self.staging.sync()
+        self.staging()?.sync()
     }
 
     /// The directory that holds a series directory.
     pub(super) fn parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
-        let mut parents = path.parents().iter();
-        let first = self.directory.sub(parents.next().map_or(".", String::as_str))?;
-        parents.try_fold(first, |directory, name| directory.sub(name))
+        self.above(path, Directory::sub)
     }
 
     /// The same, made where it is not there yet.
     pub(super) fn make_parent_of(&self, path: &SeriesPath) -> io::Result<Directory> {
+        self.above(path, Directory::make)
+    }
+
+    fn above(
+        &self,
+        path: &SeriesPath,
+        step: fn(&Directory, &str) -> io::Result<Directory>,
+    ) -> io::Result<Directory> {
         let mut parents = path.parents().iter();
-        let first = self.directory.make(parents.next().map_or(".", String::as_str))?;
-        parents.try_fold(first, |directory, name| directory.make(name))
+        let reached = parents.try_fold(self.directory.sub(".")?, |directory, name| step(&directory, name));
+        reached.map_err(|error| self.in_the_way_of(path).unwrap_or(error))
+    }
+
+    /// An error that names what stands where a directory above a series belongs.
+    fn in_the_way_of(&self, path: &SeriesPath) -> Option<io::Error> {
+        let below = |above: &mut PathBuf, name: &String| {
+            above.push(name);
+            Some(above.clone())
+        };
+        let is_no_directory = |path: &PathBuf| path.symlink_metadata().is_ok_and(|found| !found.is_dir());
+        let place = path.parents().iter().scan(self.path.clone(), below).find(is_no_directory)?;
+        Some(io::Error::new(
+            io::ErrorKind::NotADirectory,
+            format!("{} is no directory, and one belongs there", place.display()),
+        ))
     }
 }
 
@@ -201,6 +233,18 @@ mod tests {
         let readers = [Root::open(scratch.root.path()), Root::open(scratch.root.path())];
 
         assert!(readers.iter().all(Result::is_ok));
+    }
+
+    #[test]
+    fn a_reader_needs_no_directory_of_a_writer() {
+        let scratch = Scratch::new();
+        scratch.write(".tcia-mirror/state.sqlite", b"");
+        for directory in ["staging", "replaced"] {
+            std::fs::remove_dir(scratch.path(".tcia-mirror").join(directory)).unwrap();
+        }
+
+        assert!(Root::open(scratch.root.path()).is_ok());
+        assert_eq!(scratch.names(".tcia-mirror"), ["lock", "state.sqlite"]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::directory::Directory;
 use super::root::Root;
+use super::series_files::SeriesFiles;
 use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 
 /// Name of the licence text beside the instances.
@@ -114,7 +115,7 @@ impl Staging {
         recorded: Vec<Instance>,
     ) -> Result<Self, StagingError> {
         let fault = |source| StagingError::Write { series: series.clone(), source };
-        let directory = root.staging.make(series.as_str()).map_err(fault)?;
+        let directory = root.staging().and_then(|staging| staging.make(series.as_str())).map_err(fault)?;
         let mut recorded: BTreeMap<_, _> =
             recorded.into_iter().map(|i| (file_name(&i.sop_instance_uid), i)).collect();
         let (mut instances, mut license) = (BTreeMap::new(), None);
@@ -209,6 +210,21 @@ impl Staging {
         Ok(())
     }
 
+    /// Keeps the licence text of a version that was placed, unless it is not the one that is `recorded` of it.
+    pub fn keep_license_of(
+        &mut self,
+        placed: &SeriesFiles,
+        recorded: [u8; 32],
+    ) -> Result<bool, StagingError> {
+        let mut text = Vec::new();
+        let read = placed.license().and_then(|mut file| file.read_to_end(&mut text));
+        let is_as_recorded = read.is_ok() && Sha256::digest(&text).as_slice() == recorded;
+        if is_as_recorded {
+            self.keep_license(&text)?;
+        }
+        Ok(is_as_recorded)
+    }
+
     pub(super) fn directory(&self) -> &Directory {
         &self.directory
     }
@@ -234,7 +250,7 @@ fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{
-        FIRST, LICENCE_SHA256, LICENCE_TEXT, SECOND, STAGED, Scratch, arrive, hex, series,
+        FIRST, LICENCE_SHA256, LICENCE_TEXT, SECOND, STAGED, Scratch, arrive, hex, place, series,
     };
     use super::*;
 
@@ -337,6 +353,26 @@ mod tests {
         staging.keep_license(b"a longer licence that is not the last one\n").unwrap();
         staging.keep_license(LICENCE_TEXT).unwrap();
 
+        assert_eq!(staging.license(), Some(hex(LICENCE_SHA256)));
+        assert_eq!(scratch.read(&format!("{STAGED}/LICENSE")), LICENCE_TEXT);
+    }
+
+    #[test]
+    fn the_licence_of_a_placed_version_is_kept_only_as_it_is_recorded() {
+        let scratch = Scratch::new();
+        let mut first = open(&scratch);
+        let incoming = arrive(&mut first, FIRST.content);
+        first.keep(incoming, FIRST.uid()).unwrap();
+        first.keep_license(LICENCE_TEXT).unwrap();
+        scratch.commit(first, "1");
+        let placed = scratch.root.open_series(&place()).unwrap();
+        let mut staging = open(&scratch);
+
+        let other = staging.keep_license_of(&placed, [0; 32]).unwrap();
+        let names_without = scratch.names(STAGED);
+        let same = staging.keep_license_of(&placed, hex(LICENCE_SHA256)).unwrap();
+
+        assert_eq!((other, names_without.len(), same), (false, 0, true));
         assert_eq!(staging.license(), Some(hex(LICENCE_SHA256)));
         assert_eq!(scratch.read(&format!("{STAGED}/LICENSE")), LICENCE_TEXT);
     }

@@ -91,7 +91,7 @@ fn strangers_in_the_tree_are_found_and_the_state_directory_is_none() {
         asked.push(path.to_owned());
         PLACE == path || PLACE.starts_with(&format!("{path}/"))
     };
-    find_strangers(&scratch.root, &mut is_known, &mut |problem| found.push(problem)).unwrap();
+    find_strangers(&scratch.root, &mut is_known, &mut |problem| found.push(problem));
 
     assert!(found.iter().all(|problem| problem.kind == ProblemKind::Unexpected));
     assert!(found.iter().all(|problem| problem.sop_instance_uid.is_none()));
@@ -111,6 +111,31 @@ fn strangers_in_the_tree_are_found_and_the_state_directory_is_none() {
     );
     assert!(!asked.iter().any(|path| path.starts_with("Other/")), "what is unknown is not entered");
     assert!(!asked.iter().any(|path| path.starts_with(".tcia-mirror")));
+}
+
+#[test]
+fn a_directory_that_cannot_be_entered_is_unreadable_and_one_that_has_gone_is_nothing() {
+    let scratch = Scratch::new();
+    for directory in ["closed", "gone", "open"] {
+        scratch.write(&format!("{directory}/file"), b"");
+    }
+    let mut found = Vec::new();
+
+    // each is a directory when it is listed, and what it is then turned into when it is entered
+    let mut turn = |path: &str| {
+        if path != "open" {
+            std::fs::remove_dir_all(scratch.path(path)).unwrap();
+        }
+        if path == "closed" {
+            scratch.write(path, b"");
+        }
+        true
+    };
+    find_strangers(&scratch.root, &mut turn, &mut |problem| found.push((problem.path, problem.kind)));
+
+    found.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    let expected = [("closed", ProblemKind::Unreadable), ("open/file", ProblemKind::Unexpected)];
+    assert_eq!(found, expected.map(|(path, kind)| (path.to_owned(), kind)));
 }
 
 /// What may happen to one of three instances while a series is staged.

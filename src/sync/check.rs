@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::Error;
-use crate::db::{PlacedSeries, Reader};
+use super::{Error, is_wanted};
+use crate::db::{self, PlacedSeries, Reader};
 use crate::dicom::{Instance, SeriesInstanceUid};
 use crate::mirror::{Problem, ProblemKind, Recorded, Root, SeriesPath, check_series, find_strangers};
 use crate::plan::Selection;
 
 /// Series that are read from the record at once.
 const PAGE: u32 = 200;
+/// Problems that may wait to be reported.
+const PROBLEM_QUEUE: usize = 64;
 
 /// A file that disagrees with the record.
 #[derive(Clone, Debug)]
@@ -58,13 +61,21 @@ impl CheckTotals {
     }
 }
 
-/// One series that was re-hashed.
+/// One series that was re-hashed, as the record had it.
 struct Checked {
     placed: PlacedSeries,
-    instances: u64,
-    bytes: u64,
+    instances: Vec<Instance>,
     ok: u64,
     problems: Vec<Problem>,
+}
+
+/// A check that is under way.
+struct Check<'a> {
+    root: &'a Arc<Root>,
+    reader: &'a Reader,
+    under_way: JoinSet<Checked>,
+    totals: CheckTotals,
+    report: &'a mut dyn FnMut(Damage),
 }
 
 /// Re-hashes what the selections want, `at_once` series at a time; without any it is everything, and then files that
@@ -76,56 +87,77 @@ pub async fn check(
     at_once: usize,
     report: &mut dyn FnMut(Damage),
 ) -> Result<CheckTotals, Error> {
-    let is_wanted = |placed: &PlacedSeries| {
-        selections.is_empty() || selections.iter().any(|selection| selection.matches(&placed.series))
-    };
-    let mut totals = CheckTotals::default();
-    let mut checks = JoinSet::new();
+    let (totals, under_way) = (CheckTotals::default(), JoinSet::new());
+    let mut check = Check { root, reader, under_way, totals, report };
     let mut after = 0;
     loop {
         let page = reader.placed_series(after, PAGE)?;
         let Some(last) = page.last() else { break };
         after = last.series_id;
-        for placed in page.into_iter().filter(|placed| is_wanted(placed)) {
-            while checks.len() >= at_once.max(1) {
-                take(&mut checks, &mut totals, report).await?;
+        for placed in page.into_iter().filter(|placed| is_wanted(selections, &placed.series)) {
+            while check.under_way.len() >= at_once.max(1) {
+                check.end_one().await?;
             }
-            let (root, instances) = (Arc::clone(root), reader.instances(placed.series_id)?);
-            checks.spawn_blocking(move || check_one(&root, placed, &instances));
+            let instances = reader.instances(placed.series_id)?;
+            check.begin(placed, instances);
         }
     }
-    while !checks.is_empty() {
-        take(&mut checks, &mut totals, report).await?;
+    while !check.under_way.is_empty() {
+        check.end_one().await?;
     }
     if selections.is_empty() {
-        check_strangers(root, reader, &mut totals, report)?;
+        check.strangers().await?;
     }
-    Ok(totals)
+    Ok(check.totals)
 }
 
-async fn take(
-    checks: &mut JoinSet<Checked>,
-    totals: &mut CheckTotals,
-    report: &mut dyn FnMut(Damage),
-) -> Result<(), Error> {
-    let Some(checked) = checks.join_next().await else { return Ok(()) };
-    let Checked { placed, instances, bytes, ok, problems } = checked.map_err(Error::Task)?;
-    totals.instances += instances;
-    totals.bytes += bytes;
-    totals.ok += ok;
-    for problem in problems {
-        totals.count(problem.kind);
-        report(Damage {
-            problem,
-            series: Some((placed.series_id, placed.series.series_instance_uid.clone())),
-        });
+impl Check<'_> {
+    fn begin(&mut self, placed: PlacedSeries, instances: Vec<Instance>) {
+        let root = Arc::clone(self.root);
+        self.under_way.spawn_blocking(move || check_one(&root, placed, instances));
     }
-    Ok(())
+
+    /// Waits for one series. What looks like damage may be a version that took its place meanwhile, and then that one
+    /// is looked at.
+    async fn end_one(&mut self) -> Result<(), Error> {
+        let Some(checked) = self.under_way.join_next().await else { return Ok(()) };
+        let Checked { placed, instances, ok, problems } = checked.map_err(Error::Task)?;
+        if !problems.is_empty()
+            && let Some((now_placed, now_instances)) = self.reader.latest(placed.series_id)?
+            && (&now_placed, &now_instances) != (&placed, &instances)
+        {
+            self.begin(now_placed, now_instances);
+            return Ok(());
+        }
+        self.totals.instances += instances.len() as u64;
+        self.totals.bytes += instances.iter().map(|instance| instance.size_bytes).sum::<u64>();
+        self.totals.ok += ok;
+        let series = (placed.series_id, placed.series.series_instance_uid);
+        for problem in problems {
+            self.tell(problem, Some(series.clone()));
+        }
+        Ok(())
+    }
+
+    async fn strangers(&mut self) -> Result<(), Error> {
+        let (found, mut problems) = mpsc::channel(PROBLEM_QUEUE);
+        let root = Arc::clone(self.root);
+        let search = tokio::task::spawn_blocking(move || search_strangers(&root, &found));
+        while let Some(problem) = problems.recv().await {
+            self.tell(problem, None);
+        }
+        Ok(search.await.map_err(Error::Task)??)
+    }
+
+    fn tell(&mut self, problem: Problem, series: Option<(i64, SeriesInstanceUid)>) {
+        self.totals.count(problem.kind);
+        (self.report)(Damage { problem, series });
+    }
 }
 
-fn check_one(root: &Root, placed: PlacedSeries, instances: &[Instance]) -> Checked {
+fn check_one(root: &Root, placed: PlacedSeries, instances: Vec<Instance>) -> Checked {
     let mut problems = Vec::new();
-    let recorded = Recorded { instances, license: placed.license_sha256 };
+    let recorded = Recorded { instances: &instances, license: placed.license_sha256 };
     let mut report = |problem| problems.push(problem);
     let ok = if let Some(path) = SeriesPath::recorded(&placed.path) {
         check_series(root, &path, &recorded, &mut report)
@@ -133,16 +165,12 @@ fn check_one(root: &Root, placed: PlacedSeries, instances: &[Instance]) -> Check
         report(Problem { path: placed.path.clone(), kind: ProblemKind::Unreadable, sop_instance_uid: None });
         0
     };
-    let bytes = instances.iter().map(|instance| instance.size_bytes).sum();
-    Checked { placed, instances: instances.len() as u64, bytes, ok, problems }
+    Checked { placed, instances, ok, problems }
 }
 
-fn check_strangers(
-    root: &Root,
-    reader: &Reader,
-    totals: &mut CheckTotals,
-    report: &mut dyn FnMut(Damage),
-) -> Result<(), Error> {
+/// Sends what leads to no recorded series; the record is read through a connection of this thread's own.
+fn search_strangers(root: &Root, found: &mpsc::Sender<Problem>) -> Result<(), db::Error> {
+    let reader = Reader::open(&root.state_file())?;
     let mut failed = None;
     let mut is_known = |path: &str| {
         reader.leads_to_a_series(path).unwrap_or_else(|error| {
@@ -150,10 +178,7 @@ fn check_strangers(
             true
         })
     };
-    let mut found = |problem: Problem| {
-        totals.count(problem.kind);
-        report(Damage { problem, series: None });
-    };
-    find_strangers(root, &mut is_known, &mut found).map_err(Error::Disk)?;
-    failed.map_or(Ok(()), |error| Err(error.into()))
+    // nobody listens only when the whole check was given up
+    find_strangers(root, &mut is_known, &mut |problem| drop(found.blocking_send(problem)));
+    failed.map_or(Ok(()), Err)
 }

@@ -14,9 +14,8 @@ use super::judge::chain;
 use super::outage::LastOutage;
 use super::planning::{PAGE, Plan, PlanTotals, Planned};
 use super::progress::Progress;
-use super::{Error, Event, Options};
+use super::{Error, Event, Options, is_wanted};
 use crate::db::{self, Db, JobState, RunTotals};
-use crate::dicom::Series;
 use crate::mirror::Root;
 use crate::nbia::Client;
 use crate::plan::Selection;
@@ -52,6 +51,7 @@ pub struct Cycle {
     pub(super) job_ended: Notify,
     /// How often an outage put a series back in the queue.
     pub(super) requeued: Mutex<HashMap<i64, u32>>,
+    began: Instant,
     events: mpsc::Sender<Event>,
     clock: fn() -> Timestamp,
     random: Mutex<fastrand::Rng>,
@@ -95,6 +95,7 @@ impl Cycle {
             last_outage: tokio::sync::Mutex::default(),
             job_ended: Notify::new(),
             requeued: Mutex::default(),
+            began: Instant::now(),
             events: setup.events,
             clock: setup.clock,
             random: Mutex::new(setup.random),
@@ -107,6 +108,11 @@ impl Cycle {
     /// What is under way.
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// What has been done since the root was taken.
+    pub fn so_far(&self) -> Report {
+        Report { totals: self.totals(), elapsed: self.began.elapsed(), ..Report::default() }
     }
 
     /// Walks the selections and shows what would be fetched.
@@ -176,7 +182,6 @@ impl Cycle {
         command: &str,
         work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
-        let began = Instant::now();
         let run_id = self.db.begin_run(command, self.client.base_url().as_str(), self.now()).await?;
         let outcome = work(run_id).await;
         let ended = match &outcome {
@@ -184,10 +189,17 @@ impl Cycle {
             Ok(_) => "done".to_owned(),
             Err(error) => chain(error),
         };
-        let recorded = self.db.finish_run(run_id, ended, self.totals(), self.now()).await;
+        let recorded = self.end_run(run_id, ended).await;
         let report = outcome?;
         recorded?;
-        Ok(Report { totals: self.totals(), elapsed: began.elapsed(), ..report })
+        let Report { totals, elapsed, .. } = self.so_far();
+        Ok(Report { totals, elapsed, ..report })
+    }
+
+    async fn end_run(&self, run_id: i64, ended: String) -> Result<(), Error> {
+        // no worker is left: what still counts as running is what none of them could record the end of
+        self.db.requeue_running().await?;
+        Ok(self.db.finish_run(run_id, ended, self.totals(), self.now()).await?)
     }
 
     async fn fetch_planned(
@@ -235,14 +247,14 @@ impl Cycle {
 
     /// Jobs in a state that the selections want; without any selection all of them.
     async fn jobs_in(&self, state: JobState, selections: &[Selection]) -> Result<Vec<i64>, Error> {
-        let is_wanted =
-            |series: &Series| selections.is_empty() || selections.iter().any(|one| one.matches(series));
         let (mut after, mut wanted) = (0, Vec::new());
         loop {
             let page = self.db.jobs_in(state, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(wanted) };
             after = last.series_id;
-            wanted.extend(page.iter().filter(|job| is_wanted(&job.series)).map(|job| job.series_id));
+            wanted.extend(
+                page.iter().filter(|job| is_wanted(selections, &job.series)).map(|job| job.series_id),
+            );
         }
     }
 

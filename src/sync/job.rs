@@ -13,7 +13,6 @@ use super::{Error, Event, SeriesEvent};
 use crate::db::{CommitIntent, Failure, SeriesJob};
 use crate::dicom::{Instance, Series};
 use crate::fetch::{self, Fetch};
-use crate::mirror::layout::Component;
 use crate::mirror::{Expected, Placed, SeriesPath, Staging, Verified};
 use crate::nbia::retry;
 
@@ -88,10 +87,28 @@ impl Cycle {
         Ok(())
     }
 
+    /// Single images bring no licence text: the one that lies in the tree goes over to the version that replaces it.
+    async fn carry_license(&self, job: &SeriesJob, mut staging: Staging) -> Result<Staging, Error> {
+        let recorded = self.db.placed_license(job.series_id).await?.filter(|_| staging.license().is_none());
+        let Some((path, sha256)) = recorded else { return Ok(staging) };
+        let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
+        let carry = move || {
+            let placed = SeriesPath::recorded(&path).and_then(|path| root.open_series(&path).ok());
+            let carried = placed.map(|placed| staging.keep_license_of(&placed, sha256)).transpose()?;
+            if carried != Some(true) {
+                warn!(series.uid = %series, "series {series}: {path}/LICENSE is not the one that is recorded, and is left out");
+            }
+            Ok(staging)
+        };
+        tokio::task::spawn_blocking(carry).await.map_err(Error::Task)?
+    }
+
     async fn place(&self, job: &SeriesJob, staging: Staging, expected: &Expected) -> Result<Placed, Failed> {
+        let staging = self.carry_license(job, staging).await?;
         let instances = staging.instances().values().cloned().collect();
         let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;
-        let path = self.path_of(&job.series).await?;
+        let component = |parent, identifier, forms| self.db.path_component(parent, identifier, forms);
+        let path = SeriesPath::assigned(&job.series, component).await?;
         let intent = self.intent(job, &verified, &path);
         let stamp = intent.stamp.clone();
         self.db.begin_commit(intent, instances).await?;
@@ -112,20 +129,6 @@ impl Cycle {
             proof: verified.proof().to_string(),
             listed: job.series.fingerprint(),
         }
-    }
-
-    async fn path_of(&self, series: &Series) -> Result<SeriesPath, Error> {
-        let collection = self.component("", series.collection.as_str()).await?;
-        let patient = self.component(collection.as_str(), series.patient_id.as_str()).await?;
-        Ok(SeriesPath::new(&collection, &patient, &series.study_instance_uid, &series.series_instance_uid))
-    }
-
-    async fn component(&self, parent: &str, identifier: &str) -> Result<Component, Error> {
-        let forms = [Component::new(identifier), Component::with_letters_encoded(identifier)];
-        let pairs = forms.clone().map(|form| (form.to_string(), form.folded()));
-        let assigned = self.db.path_component(parent, identifier, pairs).await?;
-        let [ordinary, encoded] = forms;
-        Ok(if ordinary.as_str() == assigned { ordinary } else { encoded })
     }
 
     async fn placed(&self, job: &SeriesJob, placed: &Placed) -> Result<(), Error> {
@@ -189,6 +192,7 @@ impl Cycle {
             Verdict::Park => {
                 warn!(series.uid = %series, job.attempt = job.attempts + 1, "parked series {series}: {reason}");
                 self.db.fail(job.series_id, Failure::Park, reason.clone(), now).await?;
+                self.count(|totals| totals.parked += 1);
                 self.tell(Event::Parked(event(job, 0, 0, job.attempts + 1, Some(reason), None))).await;
             }
         }

@@ -14,14 +14,21 @@ mod recover;
 
 use std::time::Duration;
 
+use crate::dicom::Series;
 use crate::mirror::{CommitError, RootError, StagingError};
+use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
 pub use check::{CheckTotals, Damage, check};
 pub use cycle::{Cycle, Report, Setup};
 pub use judge::chain;
-pub use planning::{PlanTotals, Planned};
+pub use planning::{PlanTotals, Planned, plan_jobs};
 pub use progress::{Progress, RunningSeries};
+
+/// Whether selections want a series; without any it is every one.
+fn is_wanted(selections: &[Selection], series: &Series) -> bool {
+    selections.is_empty() || selections.iter().any(|selection| selection.matches(series))
+}
 
 /// How a cycle works.
 #[derive(Clone, Debug, PartialEq)]

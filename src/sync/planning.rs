@@ -11,8 +11,8 @@ use tracing::{info, warn};
 
 use super::cycle::Cycle;
 use super::judge::chain;
-use super::{Error, Event};
-use crate::db::{JobState, ListedSeries, Local, Remark, Walk, WatermarkKey};
+use super::{Error, Event, is_wanted};
+use crate::db::{JobState, ListedSeries, Local, Reader, Remark, Walk, WatermarkKey};
 use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};
 use crate::nbia::dialect::Parameter;
 use crate::nbia::{Client, Endpoint, Scope};
@@ -385,6 +385,38 @@ impl Cycle {
             collection: collection.clone(),
             narrowed_by: selection.narrowed_by(),
         })
+    }
+}
+
+/// Plans the jobs in some states that the selections want, as if they were taken up now; changes nothing.
+pub fn plan_jobs(
+    reader: &Reader,
+    states: &[JobState],
+    selections: &[Selection],
+    visit: &mut dyn FnMut(Planned<'_>),
+) -> Result<PlanTotals, Error> {
+    let mut planning = Planning::new(None);
+    for state in states {
+        let mut after = 0;
+        loop {
+            let page = reader.jobs_in(*state, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = last.series_id;
+            for job in page.iter().filter(|job| is_wanted(selections, &job.series)) {
+                let decision = Decision::Fetch(reason_of(job));
+                visit(Planned { series: &job.series, decision: &decision });
+                planning.count(&job.series, &decision);
+            }
+        }
+    }
+    Ok(planning.finish(0).totals)
+}
+
+/// Why a job that is taken up is not done yet.
+fn reason_of(job: &ListedSeries) -> Reason {
+    match job.local.as_ref().map(local_state) {
+        Some(LocalState::Parked(why)) => Reason::Parked(why),
+        _ => Reason::Unfinished,
     }
 }
 

@@ -197,6 +197,30 @@ fn a_service_that_never_answers_ends_in_1_and_jobs_are_kept() {
 }
 
 #[test]
+fn a_run_that_cannot_go_on_still_ends_in_a_summary_of_what_was_done() {
+    let (_source, fake, lab) = lab(&Catalogue::small(3, 2, 500));
+    let down = || Fault::Answer(503, Vec::new(), Vec::new());
+    let one_at_a_time = "[limits]\nparallel = 1\n[jobs]\nattempts = 1\n[disk]\nmin_free = ";
+    lab.configure(&format!("{one_at_a_time}\"1000TB\""));
+    let full = lab.run(&["--json", "mirror", "--collection", COLLECTION]).assert_code(1);
+    lab.configure(&format!("{one_at_a_time}\"0\""));
+    fake.script("getImage", "1.2.826.1.1.1", None, Fault::Answer(400, Vec::new(), b"no".to_vec()));
+    fake.script("getImage", "1.2.826.1.1.3", None, down());
+    fake.script("getCollectionValues", "", None, down());
+
+    let given_up = lab.run(&["--json", "resume"]).assert_code(1);
+
+    assert_eq!((&full.summary()["placed"], full.json().len()), (&0.into(), 1));
+    assert!(full.stderr.contains("must stay free"), "{}", full.stderr);
+    let summary = given_up.summary();
+    let done = ["placed", "parked", "instances", "kept"].map(|key| summary[key].as_u64().unwrap());
+    assert_eq!(done, [1, 1, 2, 0]);
+    let promised = "placed parked kept withdrawn instances bytes downloaded_bytes requests retries elapsed_s";
+    assert_eq!(keys(&summary), promised.split(' ').collect());
+    assert!(given_up.stderr.contains("has not answered"), "{}", given_up.stderr);
+}
+
+#[test]
 fn a_disk_that_is_too_full_ends_in_1_before_anything_is_written() {
     let catalogue = Catalogue::small(1, 1, 500);
     let (_source, fake, lab) = lab(&catalogue);
@@ -213,6 +237,33 @@ fn a_disk_that_is_too_full_ends_in_1_before_anything_is_written() {
     lab.configure("");
     lab.run(&["resume"]).assert_code(0);
     assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+}
+
+#[test]
+fn what_stands_where_a_directory_belongs_is_named_with_what_to_do() {
+    let catalogue = Catalogue::small(1, 1, 500);
+    let in_the_way = [COLLECTION.to_owned(), format!("{COLLECTION}/TEST-0001/1.2.826.1.1")];
+    for place in in_the_way {
+        let (_source, _fake, lab) = lab(&catalogue);
+        let place = lab.root().join(place);
+        std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &place).unwrap();
+
+        let first = lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+        let again = lab.run(&["resume"]).assert_code(1);
+        std::fs::remove_file(&place).unwrap();
+        lab.run(&["resume"]).assert_code(0);
+
+        for ended in [first, again] {
+            let named = format!("{} is no directory", place.display());
+            assert!(
+                ended.stderr.contains(&named) && ended.stderr.contains("hint: move it away"),
+                "{}",
+                ended.stderr
+            );
+        }
+        assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    }
 }
 
 #[test]
@@ -247,6 +298,65 @@ fn a_limit_of_bytes_begins_no_more_and_leaves_the_rest_queued() {
     assert!(tree(&lab.root()).len() < catalogue.expected_tree(true).len());
     lab.run(&["resume"]).assert_code(0);
     assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+}
+
+#[test]
+fn no_job_is_running_any_more_when_a_run_has_ended_in_an_error() {
+    let catalogue = Catalogue::small(2, 1, 500);
+    let (_source, _fake, lab) = lab(&catalogue);
+    lab.configure("[disk]\nmin_free = \"1000TB\"");
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
+    lab.configure("");
+    // the end of a job cannot be recorded, neither that it is done nor that it failed
+    let record = rusqlite::Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF attempts ON series_job BEGIN SELECT RAISE(ABORT, 'refused'); END";
+    record.execute_batch(refuse).unwrap();
+
+    let ended = lab.run(&["resume"]).assert_code(1);
+
+    assert!(ended.stderr.contains("refused"), "{}", ended.stderr);
+    let series = lab.run(&["--json", "status"]).assert_code(0).json()[0]["series"].clone();
+    assert_eq!((&series["running"], &series["queued"]), (&0.into(), &2.into()));
+    record.execute_batch("DROP TRIGGER refuse").unwrap();
+    lab.run(&["resume"]).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+}
+
+#[test]
+fn a_dry_run_of_resume_or_retry_is_the_plan_of_its_jobs_and_changes_nothing() {
+    let (_source, fake, lab) = lab(&Catalogue::small(3, 2, 500));
+    lab.configure("[limits]\nparallel = 1\n[jobs]\nattempts = 1");
+    lab.run(&["plan", "--collection", COLLECTION]).assert_code(0);
+    fake.script("getImage", "1.2.826.1.1.1", None, Fault::Answer(400, Vec::new(), b"no".to_vec()));
+    fake.script("getImage", "1.2.826.1.1.3", None, Fault::Answer(503, Vec::new(), Vec::new()));
+    fake.script("getCollectionValues", "", None, Fault::Answer(503, Vec::new(), Vec::new()));
+    lab.run(&["mirror", "--study", "1.2.826.1.1"]).assert_code(1);
+    let (status, asked) = (lab.run(&["--json", "status"]).stdout, fake.requests().len());
+
+    let resume = lab.run(&["--json", "resume", "--dry-run"]).assert_code(0).json();
+    let retry = lab.run(&["--json", "retry", "--dry-run", "--modality", "CT"]).assert_code(0).json();
+    let nothing = lab.run(&["--json", "retry", "--dry-run", "--modality", "MR"]).assert_code(0).json();
+    let table = lab.run(&["resume", "--dry-run"]).assert_code(0).stdout;
+
+    assert_eq!((lab.run(&["--json", "status"]).stdout, fake.requests().len()), (status, asked));
+    let line = |planned: &[Value]| {
+        let [series, summary] = planned else { panic!("not one series and a summary: {planned:?}") };
+        assert_eq!((&series["decision"], &summary["summary"]["fetch"]), (&"fetch".into(), &1.into()));
+        assert_eq!(
+            (&summary["summary"]["instances"], &summary["summary"]["requests"]),
+            (&2.into(), &0.into())
+        );
+        [&series["series_instance_uid"], &series["reason"]].map(|value| value.as_str().unwrap().to_owned())
+    };
+    assert_eq!(line(&resume), ["1.2.826.1.1.3", "asked for before, not finished"]);
+    let [parked, reason] = line(&retry);
+    assert!(parked == "1.2.826.1.1.1" && reason.starts_with("parked: "), "{reason}");
+    assert_eq!((nothing.len(), &nothing[0]["summary"]["series"]), (1, &0.into()));
+    assert!(table.contains("1.2.826.1.1.3") && table.contains("fetch 1 (2 instances"), "{table}");
+    fake.heal();
+    let plan = lab.run(&["--json", "plan", "--collection", COLLECTION]).assert_code(0).json();
+    assert_eq!(keys(&resume[0]), keys(&plan[0]));
+    assert_eq!(keys(&resume[1]["summary"]), keys(&plan[3]["summary"]));
 }
 
 #[test]

@@ -12,3 +12,4 @@ mod resume;
 mod screens;
 mod support;
 mod sync;
+mod verify;

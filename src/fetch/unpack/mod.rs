@@ -103,16 +103,6 @@ impl<R: BufRead> Entry<'_, R> {
         let length = self.zip.checked(ZipStream::read_chunk)?;
         Ok(length.map(|length| &self.zip.chunk[..length]))
     }
-
-    /// CRC-32 of what has been read; proven once [`Self::next_chunk`] gave none.
-    pub fn crc32(&self) -> u32 {
-        self.zip.entry.crc32.clone().finalize()
-    }
-
-    /// Length of what has been read; proven once [`Self::next_chunk`] gave none.
-    pub fn size_bytes(&self) -> u64 {
-        self.zip.entry.uncompressed_bytes
-    }
 }
 
 impl<R: BufRead> ZipStream<R> {

@@ -1,5 +1,8 @@
 //! The program itself, run as a user would run it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -28,6 +31,9 @@ grace = "1s"
 min_free = "0"
 min_free_inodes = 0
 "#;
+
+/// A user who owns nothing.
+const NOBODY: u32 = 65534;
 
 /// A root and a configuration of its own for one test.
 pub(crate) struct Lab {
@@ -76,10 +82,34 @@ impl Lab {
 
     /// The program with this lab's flags, ready to run.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = program();
+        self.with_flags(program(), arguments)
+    }
+
+    fn with_flags(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.arg("--config").arg(self.beside("config.toml")).arg("--root").arg(self.root());
         command.args(["--base-url", &self.base_url]).args(arguments);
         command
+    }
+
+    /// Runs the program to its end as one who may write nowhere in the mirror, whoever runs the tests.
+    pub(crate) fn run_as_reader(&self, arguments: &[&str]) -> Ended {
+        // a place that everyone can reach: the one where it was built may be closed to others
+        let copy = self.beside("tcia-mirror");
+        std::fs::copy(env!("CARGO_BIN_EXE_tcia-mirror"), &copy).unwrap();
+        let directories = [self.directory.path().to_owned(), self.root(), self.root().join(".tcia-mirror")];
+        let set = |mode| {
+            for directory in &directories {
+                std::fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
+            }
+        };
+        let mut command = self.with_flags(without_environment(&copy), arguments);
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        set(0o555);
+        let ended = command.output();
+        set(0o755);
+        ended.unwrap().into()
     }
 
     /// Runs the program to its end.
@@ -95,7 +125,11 @@ impl Lab {
 
 /// The program without any of the environment that would configure it.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tcia-mirror"));
+    without_environment(Path::new(env!("CARGO_BIN_EXE_tcia-mirror")))
+}
+
+fn without_environment(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in
         std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TCIA_MIRROR_"))
     {
