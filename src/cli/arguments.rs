@@ -258,6 +258,9 @@ pub(super) struct SelectionFlags {
     /// A .tcia manifest, a CSV or TSV with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line
     #[arg(long, value_name = "FILE")]
     pub(super) manifest: Vec<PathBuf>,
+    /// A list of series that the service keeps under a name
+    #[arg(long, value_name = "NAME")]
+    pub(super) shared_list: Vec<String>,
 }
 
 /// How it is downloaded.

@@ -5,7 +5,7 @@ use indicatif::MultiProgress;
 use super::arguments::{Fetching, Global};
 use super::exit::Exit;
 use super::plan;
-use super::session::{configure, fetch, optional_selections};
+use super::session::{configure, fetch, local_selections, optional_selections};
 use crate::db::JobState;
 
 pub(super) async fn run(
@@ -13,10 +13,11 @@ pub(super) async fn run(
     command: Fetching,
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
-    let selections = optional_selections(&command.selection)?;
     if command.download.dry_run {
+        let selections = local_selections(&command.selection)?;
         return plan::show_jobs(global, &command.download, &[JobState::Parked], &selections);
     }
+    let selections = optional_selections(&command.selection)?;
     let config = configure(global, &command.download)?;
     fetch(&config, global.json, bars, async |cycle| cycle.retry(&selections).await).await
 }

@@ -1,6 +1,7 @@
 //! What every command that works on a mirror needs: configuration, client, cycle, signals, someone who watches.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use super::exit::{Exit, UsageError};
 use super::progress::Watcher;
 use super::signals::Signals;
 use super::{manifest, print};
-use crate::config::{Config, Overrides};
-use crate::dicom::{CollectionName, PatientId};
+use crate::config::{Config, Overrides, Select};
+use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid};
 use crate::nbia::Client;
 use crate::plan::Selection;
 use crate::sync::{self, Cycle, Event, Report, Setup};
@@ -68,7 +69,7 @@ pub(super) fn configure(global: &Global, download: &DownloadFlags) -> anyhow::Re
 /// What flags or, without any, the configuration select; a usage error with neither.
 pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
     let selections = match optional_selections(flags)? {
-        selections if selections.is_empty() => config.select.clone(),
+        selections if selections.is_empty() => config.select.iter().map(select).collect::<Result<_, _>>()?,
         selections => selections,
     };
     if selections.is_empty() || selections.iter().any(Selection::names_nothing) {
@@ -81,22 +82,46 @@ pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Res
 
 /// What flags select; none stands for everything that is recorded.
 pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
-    let mut series = flags.series.clone();
-    for path in &flags.manifest {
-        series.extend(manifest::read(path)?);
-    }
+    let series = with_manifests(&flags.series, &flags.manifest)?;
     let selection = Selection {
         all_collections: flags.all_collections,
         collections: flags.collection.iter().map(CollectionName::new).collect(),
         patients: flags.patient.iter().map(PatientId::new).collect(),
         studies: flags.study.clone(),
         series,
+        shared_lists: flags.shared_list.clone(),
         modalities: flags.modality.clone(),
         body_parts: flags.body_part.clone(),
         manufacturers: flags.manufacturer.clone(),
         models: flags.model.clone(),
     };
     Ok(if selection == Selection::default() { Vec::new() } else { vec![selection] })
+}
+
+/// What flags select, for a command that asks no service.
+pub(super) fn local_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
+    if !flags.shared_list.is_empty() {
+        let text = "a shared list is known to the service alone, which is not asked here: name the series with --manifest";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    optional_selections(flags)
+}
+
+/// A [[select]] table with its manifests read.
+fn select(select: &Select) -> anyhow::Result<Selection> {
+    let series = with_manifests(&select.selection.series, &select.manifests)?;
+    Ok(Selection { series, ..select.selection.clone() })
+}
+
+fn with_manifests(
+    series: &[SeriesInstanceUid],
+    manifests: &[PathBuf],
+) -> anyhow::Result<Vec<SeriesInstanceUid>> {
+    let mut series = series.to_vec();
+    for path in manifests {
+        series.extend(manifest::read(path)?);
+    }
+    Ok(series)
 }
 
 /// Runs a command that fetches, from the lock on the root to the exit code.
@@ -120,10 +145,12 @@ impl Session {
         bars: Option<MultiProgress>,
     ) -> anyhow::Result<Self> {
         let signals = Signals::listen(config.sync.jobs.grace)?;
-        let client = Client::new(config.first_service(), signals.abort.clone(), clock, fastrand::Rng::new())?;
+        let client =
+            |service| Client::new(service, signals.abort.clone(), clock, fastrand::Rng::new()).map(Arc::new);
+        let clients: Result<Vec<_>, _> = config.services.iter().map(client).collect();
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
         let setup = Setup {
-            client: Arc::new(client),
+            clients: clients?,
             options: config.sync.clone(),
             drain: signals.drain.clone(),
             events: sender,

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{Global, Verify};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, configure, optional_selections};
+use super::session::{Session, configure, local_selections};
 use crate::config::Config;
 use crate::db::Reader;
 use crate::mirror::{ProblemKind, Root};
@@ -23,7 +23,7 @@ pub(super) async fn run(
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
     let config = configure(global, &command.download)?;
-    let selections = optional_selections(&command.selection)?;
+    let selections = local_selections(&command.selection)?;
     if !Root::state_file_of(&config.root).exists() {
         Root::open(&config.root)?;
     }

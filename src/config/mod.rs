@@ -52,7 +52,16 @@ pub struct Config {
     /// The server.
     pub serve: serve::Options,
     /// What is mirrored when no flag says so.
-    pub select: Vec<Selection>,
+    pub select: Vec<Select>,
+}
+
+/// A `[[select]]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Select {
+    /// What it says itself.
+    pub selection: Selection,
+    /// Files that name more series.
+    pub manifests: Vec<PathBuf>,
 }
 
 impl Config {
@@ -85,7 +94,7 @@ struct File {
     disk: Disk,
     daemon: Daemon,
     serve: Serve,
-    select: Vec<Select>,
+    select: Vec<SelectTable>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -164,12 +173,14 @@ struct Serve {
 /// The flags of a selection, with underscores.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct Select {
+struct SelectTable {
     all_collections: bool,
     collection: Vec<CollectionName>,
     patient: Vec<PatientId>,
     study: Vec<StudyInstanceUid>,
     series: Vec<SeriesInstanceUid>,
+    manifest: Vec<PathBuf>,
+    shared_list: Vec<String>,
     modality: Vec<String>,
     body_part: Vec<String>,
     manufacturer: Vec<String>,
@@ -249,17 +260,21 @@ fn serve_options(file: &File) -> serve::Options {
     serve::Options { listen: file.serve.listen, allow_remote: file.serve.allow_remote }
 }
 
-fn selections(file: &File) -> Vec<Selection> {
-    let of = |select: &Select| Selection {
-        all_collections: select.all_collections,
-        collections: select.collection.clone(),
-        patients: select.patient.clone(),
-        studies: select.study.clone(),
-        series: select.series.clone(),
-        modalities: select.modality.clone(),
-        body_parts: select.body_part.clone(),
-        manufacturers: select.manufacturer.clone(),
-        models: select.model.clone(),
+fn selections(file: &File) -> Vec<Select> {
+    let of = |table: &SelectTable| Select {
+        selection: Selection {
+            all_collections: table.all_collections,
+            collections: table.collection.clone(),
+            patients: table.patient.clone(),
+            studies: table.study.clone(),
+            series: table.series.clone(),
+            shared_lists: table.shared_list.clone(),
+            modalities: table.modality.clone(),
+            body_parts: table.body_part.clone(),
+            manufacturers: table.manufacturer.clone(),
+            models: table.model.clone(),
+        },
+        manifests: table.manifest.clone(),
     };
     file.select.iter().map(of).collect()
 }

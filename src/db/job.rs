@@ -58,6 +58,8 @@ pub struct SeriesJob {
     pub series_id: i64,
     /// As it was listed last.
     pub series: Series,
+    /// The service that listed it last.
+    pub base_url: String,
     /// Failed tries so far.
     pub attempts: u32,
 }
@@ -118,7 +120,8 @@ impl Db {
                 .optional()?;
             claimed
                 .map(|(series_id, attempts)| {
-                    Ok(SeriesJob { series_id, series: series_of(connection, series_id)?, attempts })
+                    let (series, base_url) = series_of(connection, series_id)?;
+                    Ok(SeriesJob { series_id, series, base_url, attempts })
                 })
                 .transpose()
         })
@@ -221,10 +224,15 @@ pub(super) fn next_jobs(
     read_all(connection, &sql, params![state.to_string(), after, most], listed)
 }
 
-fn series_of(connection: &Connection, series_id: i64) -> Result<Series, Error> {
+/// A series and the service that listed it last.
+fn series_of(connection: &Connection, series_id: i64) -> Result<(Series, String), Error> {
     let series = columns::as_json("series", columns::SERIES);
-    let sql = format!("SELECT {series} FROM series WHERE series_id = ?1");
-    read_json(&connection.prepare_cached(&sql)?.query_row([series_id], |row| row.get::<_, String>(0))?)
+    let sql = format!(
+        "SELECT {series}, coalesce(walk.base_url, '') FROM series LEFT JOIN walk USING (walk_id) WHERE series_id = ?1"
+    );
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?));
+    let (series, base_url) = connection.prepare_cached(&sql)?.query_row([series_id], read)?;
+    Ok((read_json(&series)?, base_url))
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Selection {
     pub patients: Vec<PatientId>,
     pub studies: Vec<StudyInstanceUid>,
     pub series: Vec<SeriesInstanceUid>,
+    /// Lists of series that the service keeps under a name; they widen `series` once the service has been asked.
+    pub shared_lists: Vec<String>,
     pub modalities: Vec<String>,
     pub body_parts: Vec<String>,
     pub manufacturers: Vec<String>,
@@ -41,6 +43,7 @@ impl Selection {
             && self.patients.is_empty()
             && self.studies.is_empty()
             && self.series.is_empty()
+            && self.shared_lists.is_empty()
     }
 
     /// The places where to look, the most exact ones that it names; none stands for every collection.

@@ -11,19 +11,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::chain;
-use super::outage::LastOutage;
 use super::planning::{PAGE, Plan, PlanTotals, Planned};
 use super::progress::Progress;
+use super::remote::Remote;
 use super::{Error, Event, Options, is_wanted};
 use crate::db::{self, Db, JobState, RunTotals};
 use crate::mirror::Root;
-use crate::nbia::Client;
+use crate::nbia::{Client, Traffic};
 use crate::plan::Selection;
 
 /// What a cycle needs from outside.
 pub struct Setup {
-    /// The service.
-    pub client: Arc<Client>,
+    /// The services, at least one; a collection is asked of the first that lists it.
+    pub clients: Vec<Arc<Client>>,
     /// How it works.
     pub options: Options,
     /// Cancelled when nothing new may be begun.
@@ -41,11 +41,10 @@ pub struct Cycle {
     // before the root, which holds the lock: the record must be closed when the lock is released
     pub(super) db: Db,
     pub(super) root: Arc<Root>,
-    pub(super) client: Arc<Client>,
+    pub(super) remotes: Vec<Arc<Remote>>,
     pub(super) options: Options,
     pub(super) drain: CancellationToken,
     pub(super) progress: Arc<Progress>,
-    pub(super) last_outage: tokio::sync::Mutex<LastOutage>,
     /// Cancelled when nothing more may be claimed: by a signal, or by trouble of our own.
     pub(super) halt: CancellationToken,
     pub(super) job_ended: Notify,
@@ -87,12 +86,11 @@ impl Cycle {
         let cycle = Self {
             root,
             db,
-            client: setup.client,
+            remotes: setup.clients.into_iter().map(Remote::new).collect(),
             options: setup.options,
             halt: setup.drain.child_token(),
             drain: setup.drain,
             progress: Arc::default(),
-            last_outage: tokio::sync::Mutex::default(),
             job_ended: Notify::new(),
             requeued: Mutex::default(),
             began: Instant::now(),
@@ -121,14 +119,16 @@ impl Cycle {
         selections: &[Selection],
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<PlanTotals, Error> {
-        Ok(self.plan_whole(selections, None, visit).await?.totals)
+        let selections = self.with_shared_lists(selections).await?;
+        Ok(self.plan_whole(&selections, None, visit).await?.totals)
     }
 
     /// Walks the selections and fetches what is missing.
     pub async fn mirror(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
         self.run("mirror", async |run_id| {
-            let plan = self.plan_whole(selections, Some(run_id), &mut |_| {}).await?;
-            self.fetch_planned(run_id, plan, selections).await
+            let selections = self.with_shared_lists(selections).await?;
+            let plan = self.plan_whole(&selections, Some(run_id), &mut |_| {}).await?;
+            self.fetch_planned(run_id, plan, &selections).await
         })
         .await
     }
@@ -136,9 +136,10 @@ impl Cycle {
     /// Walks what is new since the watermark and fetches it.
     pub async fn sync(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
         self.run("sync", async |run_id| {
-            let plan = self.plan_new(selections, run_id).await?;
-            self.take_over(run_id, JobState::Queued, selections).await?;
-            self.fetch_planned(run_id, plan, selections).await
+            let selections = self.with_shared_lists(selections).await?;
+            let plan = self.plan_new(&selections, run_id).await?;
+            self.take_over(run_id, JobState::Queued, &selections).await?;
+            self.fetch_planned(run_id, plan, &selections).await
         })
         .await
     }
@@ -155,9 +156,10 @@ impl Cycle {
     /// Puts parked series back in the queue and fetches them.
     pub async fn retry(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
         self.run("retry", async |run_id| {
-            let taken = self.take_over(run_id, JobState::Parked, selections).await?;
+            let selections = self.with_shared_lists(selections).await?;
+            let taken = self.take_over(run_id, JobState::Parked, &selections).await?;
             self.db.forget_staged(taken).await?;
-            self.fetch_planned(run_id, Plan::default(), selections).await
+            self.fetch_planned(run_id, Plan::default(), &selections).await
         })
         .await
     }
@@ -182,7 +184,7 @@ impl Cycle {
         command: &str,
         work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
-        let run_id = self.db.begin_run(command, self.client.base_url().as_str(), self.now()).await?;
+        let run_id = self.db.begin_run(command, self.first_remote().base_url(), self.now()).await?;
         let outcome = work(run_id).await;
         let ended = match &outcome {
             Ok(report) if report.left > 0 => "stopped".to_owned(),
@@ -282,13 +284,17 @@ impl Cycle {
     }
 
     fn totals(&self) -> RunTotals {
-        let traffic = self.client.traffic();
         RunTotals {
-            downloaded_bytes: traffic.downloaded_bytes(),
-            requests: traffic.requests(),
-            retries: traffic.retries(),
+            downloaded_bytes: self.traffic(Traffic::downloaded_bytes),
+            requests: self.traffic(Traffic::requests),
+            retries: self.traffic(Traffic::retries),
             ..*lock(&self.totals)
         }
+    }
+
+    /// A figure of the traffic with all services.
+    pub(super) fn traffic(&self, figure: fn(&Traffic) -> u64) -> u64 {
+        self.remotes.iter().map(|remote| figure(remote.client.traffic())).sum()
     }
 }
 

@@ -56,7 +56,7 @@ impl Cycle {
         let staging = self.open_staging(job).await?;
         let (staged, reports) = mpsc::channel(STAGED_BATCH);
         let fetch = Fetch {
-            client: Arc::clone(&self.client),
+            client: Arc::clone(&self.remote_at(&job.base_url).client),
             options: self.options.fetch.clone(),
             staged,
             progress: arrived,
@@ -148,7 +148,7 @@ impl Cycle {
     async fn failed(&self, job: SeriesJob, error: fetch::Error) -> Result<(), Error> {
         let mut cause = cause_of(&error);
         if matches!(&error, fetch::Error::Remote(remote) if remote.is_outage()) {
-            match self.wait_out_an_outage().await {
+            match self.wait_out_an_outage(self.remote_at(&job.base_url)).await {
                 Ok(true) if self.may_requeue(job.series_id) => cause = Cause::Outage,
                 Ok(_) => {}
                 Err(stopped) => {
@@ -161,7 +161,7 @@ impl Cycle {
             self.db.forget_staged(vec![job.series_id]).await?;
         }
         if error.contradicts_listing() {
-            self.list_again(&job.series).await;
+            self.list_again(&job).await;
         }
         let failures = job.attempts + 1;
         let verdict = judge(cause, failures, &self.options.jobs, |failures| self.draw_job_pause(failures));
@@ -208,8 +208,9 @@ impl Cycle {
     }
 
     /// The listing may have changed since the walk; the next try compares with what is listed then.
-    async fn list_again(&self, series: &Series) {
-        let listed = self.client.one_series(&series.study_instance_uid, &series.series_instance_uid);
+    async fn list_again(&self, job: &SeriesJob) {
+        let (client, series) = (&self.remote_at(&job.base_url).client, &job.series);
+        let listed = client.one_series(&series.study_instance_uid, &series.series_instance_uid);
         match listed.await {
             Ok(rows) => {
                 for row in rows {

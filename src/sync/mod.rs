@@ -11,6 +11,7 @@ mod planning;
 mod pool;
 mod progress;
 mod recover;
+mod remote;
 
 use std::time::Duration;
 
@@ -114,6 +115,8 @@ pub enum Error {
     GaveUp { since: Duration, source: nbia::Error },
     #[error("the service lists no collection at all, asked several times")]
     NothingListed,
+    #[error("the service lists no series under the shared list `{name}`")]
+    NoSharedList { name: String },
     #[error("only {free} {unit} are free at the root, {least} must stay free")]
     DiskGuard { free: u64, least: u64, unit: &'static str },
     #[error("cannot work below the root")]

@@ -7,6 +7,7 @@ use tracing::warn;
 
 use super::cycle::Cycle;
 use super::judge::chain;
+use super::remote::Remote;
 use super::{Error, Event};
 
 /// How the last outage ended, for those who met it too and waited for the one who probed.
@@ -26,18 +27,18 @@ impl Cycle {
     ///
     /// `true` when it was down; then a failure met meanwhile was not the series' fault. One caller asks at a time,
     /// the others wait for its answer.
-    pub(super) async fn wait_out_an_outage(&self) -> Result<bool, Error> {
+    pub(super) async fn wait_out_an_outage(&self, remote: &Remote) -> Result<bool, Error> {
         let met = Instant::now();
-        let mut last = self.last_outage.lock().await;
+        let mut last = remote.last_outage.lock().await;
         match *last {
             LastOutage::UpAgain(at) if at > met => return Ok(true),
             LastOutage::GivenUp => return Err(Error::Stopped),
             LastOutage::None | LastOutage::UpAgain(_) => {}
         }
         let began = Instant::now();
-        let give_up = self.client.retry_options().give_up;
+        let give_up = remote.client.retry_options().give_up;
         for failures in 1.. {
-            let source = match self.client.probe().await {
+            let source = match remote.client.probe().await {
                 Err(error) if error.is_outage() => error,
                 Err(crate::nbia::Error::Stopped) => return Err(Error::Stopped),
                 _ => {
@@ -57,17 +58,22 @@ impl Cycle {
             let reason = chain(&source);
             warn!("the service does not answer: {reason}");
             self.tell(Event::Outage { since, give_up, reason }).await;
-            self.pause_before_probe(failures, give_up.saturating_sub(since)).await?;
+            self.pause_before_probe(remote, failures, give_up.saturating_sub(since)).await?;
         }
         Ok(true)
     }
 
-    async fn pause_before_probe(&self, failures: u32, at_most: Duration) -> Result<(), Error> {
+    async fn pause_before_probe(
+        &self,
+        remote: &Remote,
+        failures: u32,
+        at_most: Duration,
+    ) -> Result<(), Error> {
         tokio::select! {
             biased;
             () = self.drain.cancelled() => Err(Error::Stopped),
             () = tokio::time::sleep(at_most) => Ok(()),
-            waited = self.client.back_off(failures) => Ok(waited?),
+            waited = remote.client.back_off(failures) => Ok(waited?),
         }
     }
 }

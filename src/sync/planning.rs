@@ -1,6 +1,7 @@
 //! From a selection to a queue: walks go into the record, every listed series is decided, what is wanted is enqueued.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 use jiff::civil::Date;
@@ -11,14 +12,12 @@ use tracing::{info, warn};
 
 use super::cycle::Cycle;
 use super::judge::chain;
+use super::remote::Place;
 use super::{Error, Event, is_wanted};
 use crate::db::{JobState, ListedSeries, Local, Reader, Remark, Walk, WatermarkKey};
 use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};
-use crate::nbia::dialect::Parameter;
-use crate::nbia::{Client, Endpoint, Scope};
-use crate::plan::{
-    self, AsksForSeries, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe,
-};
+use crate::nbia::{Client, Scope, Traffic};
+use crate::plan::{self, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe};
 
 /// Scopes that are walked at once; the client's rate is the real limit.
 const WALKS_AT_ONCE: usize = 4;
@@ -114,65 +113,77 @@ impl Cycle {
         let began = self.now();
         let mut planning = Planning::new(run_id);
         for selection in selections {
-            let scopes = self.scopes(selection, &mut planning).await?;
-            let keys = scopes.iter().filter_map(|scope| self.watermark_key(selection, scope));
+            let places = self.known_places(selection, &mut planning).await?;
+            let keys = places.iter().filter_map(|place| watermark_key(selection, place));
             planning.watermarks.extend(keys.map(|key| (key, began)));
-            self.plan_scopes(selection, scopes, &mut planning, visit).await?;
+            self.plan_places(selection, places, &mut planning, visit).await?;
         }
-        Ok(planning.finish(self.client.traffic().requests()))
+        Ok(planning.finish(self.traffic(Traffic::requests)))
     }
 
     /// Walks what is new in the selected collections since their watermarks; whole what has none.
     pub(super) async fn plan_new(&self, selections: &[Selection], run_id: i64) -> Result<Plan, Error> {
         let mut planning = Planning::new(Some(run_id));
         for selection in selections {
-            let scopes = self.scopes_to_sync(selection, &mut planning).await?;
-            self.plan_scopes(selection, scopes, &mut planning, &mut |_| {}).await?;
+            let places = self.places_to_sync(selection, &mut planning).await?;
+            self.plan_places(selection, places, &mut planning, &mut |_| {}).await?;
         }
-        Ok(planning.finish(self.client.traffic().requests()))
+        Ok(planning.finish(self.traffic(Traffic::requests)))
     }
 
-    async fn scopes_to_sync(
+    async fn known_places(
         &self,
         selection: &Selection,
         planning: &mut Planning,
-    ) -> Result<Vec<Scope>, Error> {
+    ) -> Result<Vec<Place>, Error> {
+        let (places, known) = self.places(selection).await?;
+        planning.found.extend(known.iter().flat_map(|collection| selection.collections_named(collection)));
+        Ok(places)
+    }
+
+    async fn places_to_sync(
+        &self,
+        selection: &Selection,
+        planning: &mut Planning,
+    ) -> Result<Vec<Place>, Error> {
         let began = self.now();
-        let mut scopes = Vec::new();
-        for scope in self.scopes(selection, planning).await? {
-            let Some(key) = self.watermark_key(selection, &scope) else {
-                scopes.push(scope);
+        let mut places = Vec::new();
+        for place in self.known_places(selection, planning).await? {
+            let Some(key) = watermark_key(selection, &place) else {
+                places.push(place);
                 continue;
             };
             let synced_to = self.db.watermark(key.clone()).await?;
-            match synced_to.filter(|synced_to| self.tells_what_is_new() && *synced_to <= began) {
-                Some(synced_to) => match self.new_scopes(&key.collection, synced_to).await {
+            let is_usable = |synced_to: &i64| place.remote.tells_what_is_new() && *synced_to <= began;
+            match synced_to.filter(is_usable) {
+                Some(synced_to) => match self.new_places(&place, &key.collection, synced_to).await {
                     // an empty answer may hide a failure: the watermark stays, which costs nothing
                     Ok(new) if new.is_empty() => continue,
-                    Ok(new) => scopes.extend(new),
-                    Err(error) => planning.could_not_list(&scope, error)?,
+                    Ok(new) => places.extend(new),
+                    Err(error) => planning.could_not_list(&place.scope, error)?,
                 },
                 // never synced, or by a clock that was ahead, or the service cannot be asked for what is new
-                None => scopes.push(scope),
+                None => places.push(place),
             }
             planning.watermarks.push((key, began));
         }
-        Ok(scopes)
+        Ok(places)
     }
 
-    fn tells_what_is_new(&self) -> bool {
-        self.client.offers(Endpoint::NewPatients) && self.client.offers(Endpoint::NewStudies)
-    }
-
-    /// What NewPatientsInCollection and NewStudiesInPatientCollection name, as scopes to walk.
-    async fn new_scopes(&self, collection: &CollectionName, synced_to: i64) -> Result<Vec<Scope>, Error> {
+    /// What NewPatientsInCollection and NewStudiesInPatientCollection name, as places to walk.
+    async fn new_places(
+        &self,
+        place: &Place,
+        collection: &CollectionName,
+        synced_to: i64,
+    ) -> Result<Vec<Place>, Error> {
         let since = day_of(synced_to).saturating_sub(OVERLAP_DAYS.days());
         self.tell(Event::Walking { scope: format!("collection `{collection}` since {since}") }).await;
         let patients = async |client: &Client| client.new_patients(collection, since).await?.read_all().await;
         let patients: BTreeSet<_> =
-            self.ask(patients).await?.into_iter().map(|patient| patient.patient_id).collect();
+            self.ask(&place.remote, patients).await?.into_iter().map(|patient| patient.patient_id).collect();
         let studies = async |client: &Client| client.new_studies(collection, since).await?.read_all().await;
-        let mut studies = self.ask(studies).await?;
+        let mut studies = self.ask(&place.remote, studies).await?;
         studies.retain(|study| !patients.contains(&study.patient_id));
         let of_patient =
             patients.into_iter().map(|patient_id| Scope { patient_id: Some(patient_id), ..Scope::default() });
@@ -181,78 +192,23 @@ impl Cycle {
             study_instance_uid: Some(study.study_instance_uid),
             ..Scope::default()
         });
-        let scopes =
-            of_patient.chain(of_study).map(|scope| Scope { collection: Some(collection.clone()), ..scope });
-        Ok(scopes.collect())
-    }
-
-    /// The places to look; names of collections are given the capitals that the service gives them.
-    async fn scopes(&self, selection: &Selection, planning: &mut Planning) -> Result<Vec<Scope>, Error> {
-        let by_uid = self.client.takes(Endpoint::Series, Parameter::SeriesInstanceUid);
-        let scopes = selection.scopes(if by_uid { AsksForSeries::ByUid } else { AsksForSeries::ByStudy });
-        if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
-            return Ok(scopes);
-        }
-        let listed = self.collections().await?;
-        planning.found.extend(listed.iter().flat_map(|collection| selection.collections_named(collection)));
-        if scopes.is_empty() {
-            let whole = |collection| Scope { collection: Some(collection), ..Scope::default() };
-            return Ok(listed.into_iter().map(whole).collect());
-        }
-        let mut seen = HashSet::new();
-        let scopes = scopes.into_iter().map(|scope| Scope {
-            collection: scope.collection.map(|name| as_listed(name, &listed)),
-            ..scope
+        let places = of_patient.chain(of_study).map(|scope| Place {
+            remote: Arc::clone(&place.remote),
+            scope: Scope { collection: Some(collection.clone()), ..scope },
         });
-        Ok(scopes.filter(|scope| seen.insert(scope.clone())).collect())
+        Ok(places.collect())
     }
 
-    /// All collections; an empty answer is a hidden failure and is asked for again.
-    async fn collections(&self) -> Result<Vec<CollectionName>, Error> {
-        let mut listed = Vec::new();
-        for failures in 1..=self.client.retry_options().attempts {
-            listed = self.ask(async |client: &Client| client.collections().await).await?;
-            if !listed.is_empty() {
-                break;
-            }
-            self.client.back_off(failures).await?;
-        }
-        if listed.is_empty() {
-            return Err(Error::NothingListed);
-        }
-        let listed: BTreeSet<_> = listed.into_iter().collect();
-        Ok(listed.into_iter().collect())
-    }
-
-    /// Asks until the service answers or is given up.
-    async fn ask<T>(
-        &self,
-        question: impl AsyncFn(&Client) -> Result<T, crate::nbia::Error>,
-    ) -> Result<T, Error> {
-        for failures in 1.. {
-            let error = match question(&self.client).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            let was_down = error.is_outage() && self.wait_out_an_outage().await?;
-            if !was_down && (!error.is_transient() || failures >= self.client.retry_options().attempts) {
-                return Err(error.into());
-            }
-            self.client.back_off(failures).await?;
-        }
-        Err(Error::Stopped) // not reached: the loop has no end of its own
-    }
-
-    async fn plan_scopes(
+    async fn plan_places(
         &self,
         selection: &Selection,
-        scopes: Vec<Scope>,
+        places: Vec<Place>,
         planning: &mut Planning,
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
         // all of them before any is decided: a walk that is not polled would look as if the service were silent
         let walks: Vec<_> =
-            stream::iter(scopes).map(|scope| self.walk(scope)).buffered(WALKS_AT_ONCE).collect().await;
+            stream::iter(places).map(|place| self.find(place)).buffered(WALKS_AT_ONCE).collect().await;
         for walked in walks {
             match walked {
                 Ok(walked) => self.decide_walk(selection, &walked, planning, visit).await?,
@@ -263,35 +219,51 @@ impl Cycle {
         Ok(())
     }
 
-    /// Walks one scope into the record, going on where an interrupted walk or an outage stopped it.
-    async fn walk(&self, scope: Scope) -> Result<Walked, (Scope, Error)> {
-        self.tell(Event::Walking { scope: describe(&scope) }).await;
-        for failures in 1.. {
-            let error = match self.walk_once(&scope).await {
-                Ok((walk, outcome, unlisted)) => {
-                    let (walk_id, started_at) = (walk.walk_id, walk.started_at);
-                    return Ok(Walked { scope, walk_id, started_at, outcome, unlisted });
+    /// Walks a place; where no collection says which service to ask, the next one when this one lists nothing.
+    async fn find(&self, place: Place) -> Result<Walked, (Scope, Error)> {
+        let mut walked = self.walk(place.clone()).await?;
+        if place.scope.collection.is_none() {
+            for remote in self.remotes_after(&place.remote) {
+                if walked.outcome.series_rows > 0 {
+                    break;
                 }
-                Err(Error::Remote(error)) if error.is_outage() => error,
-                Err(error) => return Err((scope, error)),
-            };
-            match self.wait_out_an_outage().await {
-                Ok(true) if failures < MOST_OUTAGES => {}
-                Ok(false) if failures < self.client.retry_options().attempts => {}
-                Ok(_) => return Err((scope, error.into())),
-                Err(error) => return Err((scope, error)),
+                let scope = place.scope.clone();
+                walked = self.walk(Place { remote: Arc::clone(remote), scope }).await?;
             }
         }
-        Err((scope, Error::Stopped)) // not reached: the loop has no end of its own
+        Ok(walked)
     }
 
-    async fn walk_once(&self, scope: &Scope) -> Result<(Walk, Outcome, Vec<String>), Error> {
-        let base_url = self.client.base_url().as_str();
-        let dialect = self.client.dialect().to_string();
-        let walk = self.db.begin_walk(&describe(scope), base_url, &dialect, self.now()).await?;
+    /// Walks one place into the record, going on where an interrupted walk or an outage stopped it.
+    async fn walk(&self, place: Place) -> Result<Walked, (Scope, Error)> {
+        self.tell(Event::Walking { scope: describe(&place.scope) }).await;
+        let attempts = place.remote.client.retry_options().attempts;
+        for failures in 1.. {
+            let error = match self.walk_once(&place).await {
+                Ok((walk, outcome, unlisted)) => {
+                    let (walk_id, started_at) = (walk.walk_id, walk.started_at);
+                    return Ok(Walked { scope: place.scope, walk_id, started_at, outcome, unlisted });
+                }
+                Err(Error::Remote(error)) if error.is_outage() => error,
+                Err(error) => return Err((place.scope, error)),
+            };
+            match self.wait_out_an_outage(&place.remote).await {
+                Ok(true) if failures < MOST_OUTAGES => {}
+                Ok(false) if failures < attempts => {}
+                Ok(_) => return Err((place.scope, error.into())),
+                Err(error) => return Err((place.scope, error)),
+            }
+        }
+        Err((place.scope, Error::Stopped)) // not reached: the loop has no end of its own
+    }
+
+    async fn walk_once(&self, place: &Place) -> Result<(Walk, Outcome, Vec<String>), Error> {
+        let Place { remote, scope } = place;
+        let dialect = remote.client.dialect().to_string();
+        let walk = self.db.begin_walk(&describe(scope), remote.base_url(), &dialect, self.now()).await?;
         let (sender, receiver) = mpsc::channel(LISTED_QUEUE);
         let done = &walk.done;
-        let walking = async move { plan::walk(&self.client, scope, done, &sender).await };
+        let walking = async move { plan::walk(&remote.client, scope, done, &sender).await };
         let both = async { tokio::join!(walking, self.record(walk.walk_id, receiver)) };
         let (outcome, recorded) = tokio::select! {
             biased;
@@ -375,16 +347,6 @@ impl Cycle {
             info!("{withdrawn} series of collection `{collection}` are no longer listed; their files stay");
         }
         Ok(())
-    }
-
-    /// The watermark that a scope stands for, when it is a whole collection.
-    fn watermark_key(&self, selection: &Selection, scope: &Scope) -> Option<WatermarkKey> {
-        let collection = whole_collection(scope)?;
-        Some(WatermarkKey {
-            base_url: self.client.base_url().to_string(),
-            collection: collection.clone(),
-            narrowed_by: selection.narrowed_by(),
-        })
     }
 }
 
@@ -523,19 +485,21 @@ impl Planning {
     }
 }
 
+/// The watermark that a place stands for, when it is a whole collection.
+fn watermark_key(selection: &Selection, place: &Place) -> Option<WatermarkKey> {
+    Some(WatermarkKey {
+        base_url: place.remote.base_url().to_owned(),
+        collection: whole_collection(&place.scope)?.clone(),
+        narrowed_by: selection.narrowed_by(),
+    })
+}
+
 /// The collection, when all of it is meant.
 fn whole_collection(scope: &Scope) -> Option<&CollectionName> {
     let is_narrower = scope.patient_id.is_some()
         || scope.study_instance_uid.is_some()
         || scope.series_instance_uid.is_some();
     scope.collection.as_ref().filter(|_| !is_narrower)
-}
-
-/// A name as the service spells it, where it lists it.
-fn as_listed(name: CollectionName, listed: &[CollectionName]) -> CollectionName {
-    let same = |known: &&CollectionName| known.as_str().to_lowercase() == name.as_str().to_lowercase();
-    let known = listed.iter().find(|known| **known == name).or_else(|| listed.iter().find(same));
-    known.cloned().unwrap_or(name)
 }
 
 fn local_state(local: &Local) -> LocalState {

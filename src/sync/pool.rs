@@ -11,6 +11,7 @@ use tracing::info;
 use super::cycle::Cycle;
 use super::{DiskOptions, Error};
 use crate::mirror::Space;
+use crate::nbia::Traffic;
 
 /// How long a worker without a job waits at the most before it looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -75,7 +76,7 @@ impl Cycle {
     }
 
     fn has_reached_max_bytes(&self) -> bool {
-        self.options.max_bytes.is_some_and(|most| self.client.traffic().downloaded_bytes() >= most)
+        self.options.max_bytes.is_some_and(|most| self.traffic(Traffic::downloaded_bytes) >= most)
     }
 
     /// An error when less is free than must stay free.

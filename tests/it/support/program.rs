@@ -91,6 +91,13 @@ impl Lab {
         command
     }
 
+    /// Runs the program with the services of its configuration.
+    pub(crate) fn run_as_configured(&self, arguments: &[&str]) -> Ended {
+        let mut command = program();
+        command.arg("--config").arg(self.beside("config.toml")).arg("--root").arg(self.root());
+        command.args(arguments).output().unwrap().into()
+    }
+
     /// Runs the program to its end as one who may write nowhere in the mirror, whoever runs the tests.
     pub(crate) fn run_as_reader(&self, arguments: &[&str]) -> Ended {
         // a place that everyone can reach: the one where it was built may be closed to others

@@ -1,0 +1,190 @@
+//! The services that a cycle works with, and which of them is asked for what.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use super::Error;
+use super::cycle::Cycle;
+use super::outage::LastOutage;
+use crate::dicom::CollectionName;
+use crate::nbia::dialect::Parameter;
+use crate::nbia::{self, Client, Endpoint, Scope};
+use crate::plan::{AsksForSeries, Selection};
+
+/// One service, and how its last outage ended.
+pub(super) struct Remote {
+    pub(super) client: Arc<Client>,
+    pub(super) last_outage: Mutex<LastOutage>,
+}
+
+/// What is walked, and where.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) remote: Arc<Remote>,
+    pub(super) scope: Scope,
+}
+
+/// A collection as a service spells it.
+type Listed = (Arc<Remote>, CollectionName);
+
+impl Remote {
+    pub(super) fn new(client: Arc<Client>) -> Arc<Self> {
+        Arc::new(Self { client, last_outage: Mutex::default() })
+    }
+
+    /// The name under which the record knows it.
+    pub(super) fn base_url(&self) -> &str {
+        self.client.base_url().as_str()
+    }
+
+    pub(super) fn tells_what_is_new(&self) -> bool {
+        self.client.offers(Endpoint::NewPatients) && self.client.offers(Endpoint::NewStudies)
+    }
+
+    fn asks_for_series(&self) -> AsksForSeries {
+        let by_uid = self.client.takes(Endpoint::Series, Parameter::SeriesInstanceUid);
+        if by_uid { AsksForSeries::ByUid } else { AsksForSeries::ByStudy }
+    }
+}
+
+impl Cycle {
+    /// The service that comes first.
+    pub(super) fn first_remote(&self) -> &Arc<Remote> {
+        &self.remotes[0]
+    }
+
+    /// The service that has listed something; the first when that one is configured no more.
+    pub(super) fn remote_at(&self, base_url: &str) -> &Arc<Remote> {
+        let known = self.remotes.iter().find(|remote| remote.base_url() == base_url);
+        known.unwrap_or_else(|| self.first_remote())
+    }
+
+    /// The services after one.
+    pub(super) fn remotes_after(&self, remote: &Arc<Remote>) -> impl Iterator<Item = &Arc<Remote>> {
+        self.remotes.iter().skip_while(|known| !Arc::ptr_eq(known, remote)).skip(1)
+    }
+
+    /// The places to look for a selection, and the names of collections by which any service knows them.
+    ///
+    /// A collection is looked for where it is listed first; what names no collection begins at the first service.
+    pub(super) async fn places(
+        &self,
+        selection: &Selection,
+    ) -> Result<(Vec<Place>, Vec<CollectionName>), Error> {
+        let scopes = selection.scopes(self.first_remote().asks_for_series());
+        let at = |remote: &Arc<Remote>, scope| Place { remote: Arc::clone(remote), scope };
+        if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
+            return Ok((
+                scopes.into_iter().map(|scope| at(self.first_remote(), scope)).collect(),
+                Vec::new(),
+            ));
+        }
+        let named: Vec<_> = scopes.iter().filter_map(|scope| scope.collection.clone()).collect();
+        let listed = self.collections(&named).await?;
+        let names = listed.iter().map(|(_, name)| name.clone()).collect();
+        if scopes.is_empty() {
+            let whole = |(remote, collection): &Listed| {
+                at(remote, Scope { collection: Some(collection.clone()), ..Scope::default() })
+            };
+            return Ok((listed.iter().map(whole).collect(), names));
+        }
+        let mut seen = HashSet::new();
+        let places = scopes.into_iter().map(|scope| self.place_of(scope, &listed));
+        Ok((places.filter(|place| seen.insert(place.scope.clone())).collect(), names))
+    }
+
+    fn place_of(&self, scope: Scope, listed: &[Listed]) -> Place {
+        let known = scope.collection.as_ref().and_then(|name| as_listed(name, listed));
+        match known {
+            Some((remote, name)) => {
+                Place { remote: Arc::clone(remote), scope: Scope { collection: Some(name.clone()), ..scope } }
+            }
+            None => Place { remote: Arc::clone(self.first_remote()), scope },
+        }
+    }
+
+    /// The collections of all services, each where it is listed first; only as many services as the names take.
+    async fn collections(&self, named: &[CollectionName]) -> Result<Vec<Listed>, Error> {
+        let mut listed: Vec<Listed> = Vec::new();
+        for remote in &self.remotes {
+            let are_found = !named.is_empty() && named.iter().all(|name| as_listed(name, &listed).is_some());
+            if are_found {
+                break;
+            }
+            let names = self.collections_of(remote).await?;
+            let is_new = |name: &CollectionName| listed.iter().all(|(_, known)| known != name);
+            let new: Vec<_> = names.into_iter().filter(is_new).collect();
+            listed.extend(new.into_iter().map(|name| (Arc::clone(remote), name)));
+        }
+        listed.sort_by(|(_, one), (_, other)| one.cmp(other));
+        Ok(listed)
+    }
+
+    /// All collections of a service; an empty answer is a hidden failure and is asked for again.
+    async fn collections_of(&self, remote: &Remote) -> Result<Vec<CollectionName>, Error> {
+        for failures in 1..=remote.client.retry_options().attempts {
+            let listed = self.ask(remote, async |client: &Client| client.collections().await).await?;
+            if !listed.is_empty() {
+                return Ok(listed);
+            }
+            remote.client.back_off(failures).await?;
+        }
+        Err(Error::NothingListed)
+    }
+
+    /// Selections with the series of their shared lists in place of the lists.
+    pub(super) async fn with_shared_lists(&self, selections: &[Selection]) -> Result<Vec<Selection>, Error> {
+        let mut resolved = selections.to_vec();
+        for selection in &mut resolved {
+            for name in std::mem::take(&mut selection.shared_lists) {
+                selection.series.extend(self.shared_list(&name).await?);
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// The series of a shared list, from the first service that has it.
+    async fn shared_list(&self, name: &str) -> Result<Vec<crate::dicom::SeriesInstanceUid>, Error> {
+        let mut outcome = Err(Error::NoSharedList { name: name.to_owned() });
+        for remote in &self.remotes {
+            let question = async |client: &Client| client.shared_list(name).await?.read_all().await;
+            match self.ask(remote, question).await {
+                Ok(series) if series.is_empty() => {}
+                Ok(series) => return Ok(series.into_iter().map(|row| row.series_instance_uid).collect()),
+                Err(Error::Remote(error @ nbia::Error::NotOffered { .. })) => outcome = Err(error.into()),
+                Err(error) => return Err(error),
+            }
+        }
+        outcome
+    }
+
+    /// Asks until the service answers or is given up.
+    pub(super) async fn ask<T>(
+        &self,
+        remote: &Remote,
+        question: impl AsyncFn(&Client) -> Result<T, nbia::Error>,
+    ) -> Result<T, Error> {
+        for failures in 1.. {
+            let error = match question(&remote.client).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let was_down = error.is_outage() && self.wait_out_an_outage(remote).await?;
+            let gives_up = !error.is_transient() || failures >= remote.client.retry_options().attempts;
+            if !was_down && gives_up {
+                return Err(error.into());
+            }
+            remote.client.back_off(failures).await?;
+        }
+        Err(Error::Stopped) // not reached: the loop has no end of its own
+    }
+}
+
+/// A name as a service spells it, where one lists it.
+fn as_listed<'a>(name: &CollectionName, listed: &'a [Listed]) -> Option<&'a Listed> {
+    let same = |known: &CollectionName| known.as_str().to_lowercase() == name.as_str().to_lowercase();
+    let exact = listed.iter().find(|(_, known)| known == name);
+    exact.or_else(|| listed.iter().find(|(_, known)| same(known)))
+}
