@@ -4,6 +4,7 @@
 
 mod check;
 mod cycle;
+mod draft;
 mod job;
 mod judge;
 mod outage;
@@ -22,8 +23,8 @@ use crate::{db, fetch, nbia};
 
 pub use check::{CheckTotals, Damage, check};
 pub use cycle::{Cycle, Report, Setup};
+pub use draft::{PlanTotals, Planned, plan_jobs};
 pub use judge::chain;
-pub use planning::{PlanTotals, Planned, plan_jobs};
 pub use progress::{Progress, RunningSeries};
 
 /// Whether selections want a series; without any it is every one.

@@ -1,6 +1,6 @@
 //! From a selection to a queue: walks go into the record, every listed series is decided, what is wanted is enqueued.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
@@ -8,16 +8,16 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::cycle::Cycle;
-use super::judge::chain;
+use super::draft::{Draft, PAGE, Plan, Planned, Walked, whole_collection};
 use super::remote::Place;
-use super::{Error, Event, is_wanted};
-use crate::db::{JobState, ListedSeries, Local, Reader, Remark, Walk, WatermarkKey};
-use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};
+use super::{Error, Event};
+use crate::db::{Remark, Walk, WatermarkKey};
+use crate::dicom::CollectionName;
 use crate::nbia::{Client, Scope, Traffic};
-use crate::plan::{self, Decision, Listed, LocalState, Outcome, Reason, Selection, decide, describe};
+use crate::plan::{self, Listed, Outcome, Selection, describe};
 
 /// Scopes that are walked at once; the client's rate is the real limit.
 const WALKS_AT_ONCE: usize = 4;
@@ -25,82 +25,8 @@ const WALKS_AT_ONCE: usize = 4;
 const LISTED_QUEUE: usize = 16;
 /// Outages that one walk sits out; a service that comes and goes must not hold it for ever.
 const MOST_OUTAGES: u32 = 20;
-/// Series that are decided and enqueued in one go.
-pub(super) const PAGE: u32 = 500;
 /// How far before the watermark is asked: the service compares days, in its own time zone.
 const OVERLAP_DAYS: i64 = 1;
-
-/// One series and what is done with it.
-#[derive(Clone, Copy, Debug)]
-pub struct Planned<'a> {
-    /// The series, as it was listed last.
-    pub series: &'a Series,
-    /// What is done with it.
-    pub decision: &'a Decision,
-}
-
-/// A plan in figures.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the figures are what they are named after, over the series that the selection wants"
-)]
-pub struct PlanTotals {
-    pub collections: u64,
-    pub patients: u64,
-    pub studies: u64,
-    pub series: u64,
-    pub fetch: u64,
-    pub keep: u64,
-    pub withdrawn: u64,
-    /// Instances to fetch, as far as they are listed.
-    pub instances: u64,
-    /// Bytes of their files, as far as they are listed.
-    pub bytes: u64,
-    /// Requests that planning took.
-    pub requests: u64,
-    /// Of those kept, series that are parked.
-    pub parked: u64,
-    /// Rows of the service that made no sense.
-    pub rejected_rows: u64,
-    /// What the selection names and the service does not list, in words.
-    pub unlisted: Vec<String>,
-    /// What could not be listed, and why.
-    pub unwalked: Vec<String>,
-}
-
-/// A plan that is carried out.
-#[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) totals: PlanTotals,
-    /// Where the watermarks move when all of it has ended.
-    pub(super) watermarks: Vec<(WatermarkKey, i64)>,
-}
-
-/// A scope that was listed.
-struct Walked {
-    scope: Scope,
-    walk_id: i64,
-    started_at: i64,
-    outcome: Outcome,
-    /// Patients of it that could not be listed, and why.
-    unlisted: Vec<String>,
-}
-
-/// Where planning stands.
-#[derive(Default)]
-struct Planning {
-    run_id: Option<i64>,
-    totals: PlanTotals,
-    watermarks: Vec<(WatermarkKey, i64)>,
-    /// Collections that did not come whole, whose watermarks stay.
-    unsettled: HashSet<CollectionName>,
-    found: BTreeSet<(&'static str, String)>,
-    decided: HashSet<i64>,
-    collections: HashSet<CollectionName>,
-    patients: HashSet<(CollectionName, PatientId)>,
-    studies: HashSet<StudyInstanceUid>,
-}
 
 impl Cycle {
     /// Walks everything that the selections name, and decides.
@@ -111,44 +37,36 @@ impl Cycle {
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<Plan, Error> {
         let began = self.now();
-        let mut planning = Planning::new(run_id);
+        let mut draft = Draft::new(run_id);
         for selection in selections {
-            let places = self.known_places(selection, &mut planning).await?;
+            let places = self.known_places(selection, &mut draft).await?;
             let keys = places.iter().filter_map(|place| watermark_key(selection, place));
-            planning.watermarks.extend(keys.map(|key| (key, began)));
-            self.plan_places(selection, places, &mut planning, visit).await?;
+            draft.watermarks.extend(keys.map(|key| (key, began)));
+            self.plan_places(selection, places, &mut draft, visit).await?;
         }
-        Ok(planning.finish(self.traffic(Traffic::requests)))
+        Ok(draft.finish(self.traffic(Traffic::requests)))
     }
 
     /// Walks what is new in the selected collections since their watermarks; whole what has none.
     pub(super) async fn plan_new(&self, selections: &[Selection], run_id: i64) -> Result<Plan, Error> {
-        let mut planning = Planning::new(Some(run_id));
+        let mut draft = Draft::new(Some(run_id));
         for selection in selections {
-            let places = self.places_to_sync(selection, &mut planning).await?;
-            self.plan_places(selection, places, &mut planning, &mut |_| {}).await?;
+            let places = self.places_to_sync(selection, &mut draft).await?;
+            self.plan_places(selection, places, &mut draft, &mut |_| {}).await?;
         }
-        Ok(planning.finish(self.traffic(Traffic::requests)))
+        Ok(draft.finish(self.traffic(Traffic::requests)))
     }
 
-    async fn known_places(
-        &self,
-        selection: &Selection,
-        planning: &mut Planning,
-    ) -> Result<Vec<Place>, Error> {
+    async fn known_places(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {
         let (places, known) = self.places(selection).await?;
-        planning.found.extend(known.iter().flat_map(|collection| selection.collections_named(collection)));
+        draft.found.extend(known.iter().flat_map(|collection| selection.collections_named(collection)));
         Ok(places)
     }
 
-    async fn places_to_sync(
-        &self,
-        selection: &Selection,
-        planning: &mut Planning,
-    ) -> Result<Vec<Place>, Error> {
+    async fn places_to_sync(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {
         let began = self.now();
         let mut places = Vec::new();
-        for place in self.known_places(selection, planning).await? {
+        for place in self.known_places(selection, draft).await? {
             let Some(key) = watermark_key(selection, &place) else {
                 places.push(place);
                 continue;
@@ -160,12 +78,12 @@ impl Cycle {
                     // an empty answer may hide a failure: the watermark stays, which costs nothing
                     Ok(new) if new.is_empty() => continue,
                     Ok(new) => places.extend(new),
-                    Err(error) => planning.could_not_list(&place.scope, error)?,
+                    Err(error) => draft.could_not_list(&place.scope, error)?,
                 },
                 // never synced, or by a clock that was ahead, or the service cannot be asked for what is new
                 None => places.push(place),
             }
-            planning.watermarks.push((key, began));
+            draft.watermarks.push((key, began));
         }
         Ok(places)
     }
@@ -203,7 +121,7 @@ impl Cycle {
         &self,
         selection: &Selection,
         places: Vec<Place>,
-        planning: &mut Planning,
+        draft: &mut Draft,
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
         // all of them before any is decided: a walk that is not polled would look as if the service were silent
@@ -211,11 +129,11 @@ impl Cycle {
             stream::iter(places).map(|place| self.find(place)).buffered(WALKS_AT_ONCE).collect().await;
         for walked in walks {
             match walked {
-                Ok(walked) => self.decide_walk(selection, &walked, planning, visit).await?,
-                Err((scope, error)) => planning.could_not_list(&scope, error)?,
+                Ok(walked) => self.decide_walk(selection, &walked, draft, visit).await?,
+                Err((scope, error)) => draft.could_not_list(&scope, error)?,
             }
         }
-        planning.note_missing(selection);
+        draft.note_missing(selection);
         Ok(())
     }
 
@@ -305,10 +223,10 @@ impl Cycle {
         &self,
         selection: &Selection,
         walked: &Walked,
-        planning: &mut Planning,
+        draft: &mut Draft,
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
-        planning.totals.rejected_rows += walked.outcome.rejected_rows;
+        draft.totals.rejected_rows += walked.outcome.rejected_rows;
         let whole = whole_collection(&walked.scope);
         let (mut after, mut listed) = ((walked.walk_id, 0), 0);
         loop {
@@ -316,13 +234,13 @@ impl Cycle {
             let Some(last) = page.last() else { break };
             (after, listed) = ((last.walk_id, last.series_id), listed + page.len());
             let wanted =
-                page.iter().filter_map(|listed| planning.decide(selection, listed, true, visit)).collect();
-            if let Some(run_id) = planning.run_id {
+                page.iter().filter_map(|listed| draft.decide(selection, listed, true, visit)).collect();
+            if let Some(run_id) = draft.run_id {
                 self.db.enqueue(run_id, wanted, self.now()).await?;
             }
         }
-        planning.settle(walked, listed);
-        self.note_unlisted(selection, walked, planning, visit).await
+        draft.settle(walked, listed);
+        self.note_unlisted(selection, walked, draft, visit).await
     }
 
     /// What lies in the tree and was not listed; only a whole listing of a whole collection can tell.
@@ -330,7 +248,7 @@ impl Cycle {
         &self,
         selection: &Selection,
         walked: &Walked,
-        planning: &mut Planning,
+        draft: &mut Draft,
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
         let Some(collection) = whole_collection(&walked.scope) else { return Ok(()) };
@@ -338,150 +256,15 @@ impl Cycle {
             return Ok(());
         }
         let unlisted = self.db.unlisted_series(collection, walked.walk_id).await?;
-        let before = planning.totals.withdrawn;
+        let before = draft.totals.withdrawn;
         for listed in &unlisted {
-            planning.decide(selection, listed, false, visit);
+            draft.decide(selection, listed, false, visit);
         }
-        let withdrawn = planning.totals.withdrawn - before;
+        let withdrawn = draft.totals.withdrawn - before;
         if withdrawn > 0 {
             info!("{withdrawn} series of collection `{collection}` are no longer listed; their files stay");
         }
         Ok(())
-    }
-}
-
-/// Plans the jobs in some states that the selections want, as if they were taken up now; changes nothing.
-pub fn plan_jobs(
-    reader: &Reader,
-    states: &[JobState],
-    selections: &[Selection],
-    visit: &mut dyn FnMut(Planned<'_>),
-) -> Result<PlanTotals, Error> {
-    let mut planning = Planning::new(None);
-    for state in states {
-        let mut after = 0;
-        loop {
-            let page = reader.jobs_in(*state, after, PAGE)?;
-            let Some(last) = page.last() else { break };
-            after = last.series_id;
-            for job in page.iter().filter(|job| is_wanted(selections, &job.series)) {
-                let decision = Decision::Fetch(reason_of(job));
-                visit(Planned { series: &job.series, decision: &decision });
-                planning.count(&job.series, &decision);
-            }
-        }
-    }
-    Ok(planning.finish(0).totals)
-}
-
-/// Why a job that is taken up is not done yet.
-fn reason_of(job: &ListedSeries) -> Reason {
-    match job.local.as_ref().map(local_state) {
-        Some(LocalState::Parked(why)) => Reason::Parked(why),
-        _ => Reason::Unfinished,
-    }
-}
-
-impl Planning {
-    fn new(run_id: Option<i64>) -> Self {
-        Self { run_id, ..Self::default() }
-    }
-
-    /// Decides one series, once; gives its row when it is to be fetched.
-    fn decide(
-        &mut self,
-        selection: &Selection,
-        listed: &ListedSeries,
-        is_listed: bool,
-        visit: &mut (dyn FnMut(Planned<'_>) + Send),
-    ) -> Option<i64> {
-        let series = &listed.series;
-        if is_listed && selection.covers(series) {
-            self.found.extend(selection.names_of(series));
-        }
-        if !selection.matches(series) || !self.decided.insert(listed.series_id) {
-            return None;
-        }
-        let fingerprint = is_listed.then(|| series.fingerprint());
-        let decision = decide(fingerprint.as_ref(), listed.local.as_ref().map(local_state).as_ref());
-        visit(Planned { series, decision: &decision });
-        self.count(series, &decision);
-        matches!(decision, Decision::Fetch(_)).then_some(listed.series_id)
-    }
-
-    fn count(&mut self, series: &Series, decision: &Decision) {
-        self.collections.insert(series.collection.clone());
-        self.patients.insert((series.collection.clone(), series.patient_id.clone()));
-        self.studies.insert(series.study_instance_uid.clone());
-        let totals = &mut self.totals;
-        totals.series += 1;
-        match decision {
-            Decision::Fetch(_) => {
-                totals.fetch += 1;
-                totals.instances += u64::from(series.image_count.unwrap_or(0));
-                totals.bytes += series.file_size.unwrap_or(0);
-            }
-            Decision::Keep(reason) => {
-                totals.keep += 1;
-                totals.parked += u64::from(matches!(reason, Reason::Parked(_)));
-            }
-            Decision::Withdrawn => totals.withdrawn += 1,
-        }
-    }
-
-    /// Notes a scope that could not be listed; an error that concerns more than it ends the planning.
-    fn could_not_list(&mut self, scope: &Scope, error: Error) -> Result<(), Error> {
-        let Error::Remote(error) = error else { return Err(error) };
-        if matches!(error, crate::nbia::Error::Stopped) || error.refuses_everything() {
-            return Err(error.into());
-        }
-        warn!("cannot list {}: {}", describe(scope), chain(&error));
-        self.totals.unwalked.push(format!("{}: {}", describe(scope), chain(&error)));
-        self.unsettled.extend(scope.collection.clone());
-        // it is named with its reason, which says more than that it is not listed
-        let named = [
-            scope.patient_id.as_ref().map(|patient| ("patient", patient.to_string())),
-            scope.study_instance_uid.as_ref().map(|study| ("study", study.to_string())),
-            scope.series_instance_uid.as_ref().map(|series| ("series", series.to_string())),
-        ];
-        self.found.extend(named.into_iter().flatten());
-        Ok(())
-    }
-
-    /// Notes how a walk ended: a collection without a series is a hidden failure, and no watermark moves past anything
-    /// that was not listed.
-    fn settle(&mut self, walked: &Walked, listed: usize) {
-        let Some(collection) = &walked.scope.collection else { return };
-        let is_whole_collection = whole_collection(&walked.scope).is_some();
-        if is_whole_collection && listed == 0 {
-            self.totals
-                .unwalked
-                .push(format!("collection `{collection}`: the service lists no series of it"));
-        }
-        // what remains of a whole collection was confirmed by asking again; of something new it may still be to come
-        let is_open = if is_whole_collection { listed == 0 } else { !walked.outcome.is_whole };
-        if is_open || !walked.unlisted.is_empty() {
-            self.unsettled.insert(collection.clone());
-        }
-        self.totals.unwalked.extend(walked.unlisted.iter().cloned());
-        for (_, to) in self.watermarks.iter_mut().filter(|(key, _)| key.collection == *collection) {
-            *to = walked.started_at.min(*to);
-        }
-    }
-
-    /// Notes what a selection names and no list has shown.
-    fn note_missing(&mut self, selection: &Selection) {
-        let missing = selection.named().into_iter().filter(|name| !self.found.contains(name));
-        self.totals.unlisted.extend(missing.map(|(kind, name)| format!("{kind} `{name}`")));
-    }
-
-    fn finish(mut self, requests: u64) -> Plan {
-        self.totals.collections = self.collections.len() as u64;
-        self.totals.patients = self.patients.len() as u64;
-        self.totals.studies = self.studies.len() as u64;
-        self.totals.requests = requests;
-        self.watermarks.retain(|(key, _)| !self.unsettled.contains(&key.collection));
-        Plan { totals: self.totals, watermarks: self.watermarks }
     }
 }
 
@@ -492,23 +275,6 @@ fn watermark_key(selection: &Selection, place: &Place) -> Option<WatermarkKey> {
         collection: whole_collection(&place.scope)?.clone(),
         narrowed_by: selection.narrowed_by(),
     })
-}
-
-/// The collection, when all of it is meant.
-fn whole_collection(scope: &Scope) -> Option<&CollectionName> {
-    let is_narrower = scope.patient_id.is_some()
-        || scope.study_instance_uid.is_some()
-        || scope.series_instance_uid.is_some();
-    scope.collection.as_ref().filter(|_| !is_narrower)
-}
-
-fn local_state(local: &Local) -> LocalState {
-    match (local.state, &local.placed) {
-        (JobState::Done, Some(placed)) => LocalState::Placed(placed.clone()),
-        (JobState::Done | JobState::Queued | JobState::Running, _) => LocalState::Unfinished,
-        (JobState::Parked, _) => LocalState::Parked(local.last_error.clone().unwrap_or_default()),
-        (JobState::Withdrawn, _) => LocalState::Withdrawn,
-    }
 }
 
 fn day_of(seconds: i64) -> Date {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tcia_mirror::nbia::dialect::{Dialect, Endpoint, Parameter};
+
 fn read(file: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
@@ -32,5 +34,37 @@ fn the_list_of_migrations_is_the_folder() {
     assert_eq!(files, compiled);
     for (name, sql) in tcia_mirror::db::MIGRATIONS {
         assert_eq!(sql, read(&format!("migrations/{name}")), "{name}");
+    }
+}
+
+#[test]
+fn the_table_for_users_says_of_each_dialect_what_it_is() {
+    let page = read("docs/DIALECTS.md");
+    let row = |begins: &str| {
+        let line = page.lines().find(|line| line.starts_with(&format!("| {begins}"))).unwrap();
+        line.split('|')
+            .skip(2)
+            .map(|cell| cell.trim().to_owned())
+            .filter(|cell| !cell.is_empty())
+            .collect::<Vec<_>>()
+    };
+    let [singles, by_uid, news, lists, names] = [
+        "names of the instances, single images",
+        "one series asked for by its UID",
+        "what is new since a day",
+        "`--shared-list`",
+        "| `bindaas-v1`",
+    ]
+    .map(row);
+    for (place, dialect) in Dialect::ALL.into_iter().enumerate() {
+        let described = dialect.description();
+        let says_yes = |cells: &[String]| !cells[place].starts_with("no");
+        let series = described.endpoint(Endpoint::Series).unwrap();
+        assert!(page.contains(&format!("`{}`", described.path)), "{dialect}");
+        assert_eq!(names[place], format!("`{dialect}`"));
+        assert_eq!(says_yes(&singles), described.endpoint(Endpoint::SingleImage).is_some(), "{dialect}");
+        assert_eq!(says_yes(&by_uid), series.parameter(Parameter::SeriesInstanceUid).is_some(), "{dialect}");
+        assert_eq!(says_yes(&news), described.endpoint(Endpoint::NewStudies).is_some(), "{dialect}");
+        assert_eq!(says_yes(&lists), described.endpoint(Endpoint::SharedList).is_some(), "{dialect}");
     }
 }
