@@ -23,8 +23,8 @@ pub type EachRow<'a> = &'a mut dyn FnMut(ListedRow) -> ControlFlow<()>;
 
 /// Which part of the mirror is asked about; what is `None` is not asked for.
 ///
-/// Everything but the UIDs is compared without regard to capitals, as version 4 of the service does (NBIA-TCIA
-/// 865725e, `GeneralSeriesDAOImpl.java`).
+/// Everything but the UIDs is compared without regard to capitals, as version 4 of the service does, unless they are
+/// to be minded, as version 1 does (NBIA-TCIA 865725e, `GeneralSeriesDAOImpl.java`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(missing_docs, reason = "DICOM keywords, see crate::dicom")]
 pub struct ServedFilter {
@@ -36,9 +36,20 @@ pub struct ServedFilter {
     pub body_part_examined: Option<String>,
     pub manufacturer: Option<String>,
     pub manufacturer_model_name: Option<String>,
-    /// Only what any of its series was released on that day or later; for a series without a date of release the day
-    /// counts on which it was placed.
-    pub released_since: Option<Date>,
+    /// Whether the modality and the three behind it are compared capital by capital; names never are.
+    pub minds_capitals: bool,
+    /// Only what any of its series was released then; for a series without a date of release the day counts on which
+    /// it was placed.
+    pub released: Option<Released>,
+}
+
+/// When something was made public.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// On that day or later.
+    Since(Date),
+    /// Later than that day.
+    After(Date),
 }
 
 /// One series in the tree, with all that is needed to hand it out.
@@ -117,12 +128,9 @@ impl Reader {
     /// lies there and not of the one that was listed last.
     pub fn served_series(&self, filter: &ServedFilter, each: EachRow<'_>) -> Result<(), Error> {
         let Condition { narrowed, released, values } = filter.condition();
-        let series = columns::as_json("series", columns::SERIES);
+        let series = placed_series("");
         let sql = format!(
-            "SELECT json_set({series}, '$.ImageCount', placement.instance_count, '$.FileSize', placement.size_bytes,
-                 '$.SubmissionTimestamp',
-                 coalesce(placement.listed_submission_timestamp, series.submission_timestamp))
-             FROM placement JOIN series USING (series_id) WHERE {narrowed} AND {released}"
+            "SELECT {series} FROM placement JOIN series USING (series_id) WHERE {narrowed} AND {released}"
         );
         each_row(self.connection(), &sql, &values, each)
     }
@@ -179,36 +187,55 @@ impl Reader {
 }
 
 /// A filter as SQL, with what is bound to it, in its order.
-struct Condition {
+pub(super) struct Condition {
     /// What each series must be.
-    narrowed: String,
+    pub(super) narrowed: String,
     /// How new each series, or the newest of a group, must be; stands behind `narrowed`.
-    released: String,
-    values: Vec<String>,
+    pub(super) released: String,
+    pub(super) values: Vec<String>,
 }
 
 impl ServedFilter {
-    fn condition(&self) -> Condition {
+    pub(super) fn condition(&self) -> Condition {
+        let alike = if self.minds_capitals { "" } else { " COLLATE NOCASE" };
+        let attribute = |column: &str| format!("series.{column} = ?{alike}");
         let same_collection =
             format!("series.collection IN ({COLLECTION_NAMES} AND name = ? COLLATE NOCASE)");
-        let asked: [(&Option<String>, &str); 8] = [
-            (&self.collection, &same_collection),
-            (&self.patient_id, "series.patient_id = ? COLLATE NOCASE"),
-            (&self.study_instance_uid, "series.study_instance_uid = ?"),
-            (&self.series_instance_uid, "series.series_instance_uid = ?"),
-            (&self.modality, "series.modality = ? COLLATE NOCASE"),
-            (&self.body_part_examined, "series.body_part_examined = ? COLLATE NOCASE"),
-            (&self.manufacturer, "series.manufacturer = ? COLLATE NOCASE"),
-            (&self.manufacturer_model_name, "series.manufacturer_model_name = ? COLLATE NOCASE"),
+        let asked = [
+            (&self.collection, same_collection),
+            (&self.patient_id, "series.patient_id = ? COLLATE NOCASE".to_owned()),
+            (&self.study_instance_uid, "series.study_instance_uid = ?".to_owned()),
+            (&self.series_instance_uid, "series.series_instance_uid = ?".to_owned()),
+            (&self.modality, attribute("modality")),
+            (&self.body_part_examined, attribute("body_part_examined")),
+            (&self.manufacturer, attribute("manufacturer")),
+            (&self.manufacturer_model_name, attribute("manufacturer_model_name")),
         ];
         let asked: Vec<_> =
             asked.into_iter().filter_map(|(value, sql)| Some((value.clone()?, sql))).collect();
-        let narrowed = asked.iter().map(|(_, sql)| *sql).chain(["true"]).collect::<Vec<_>>().join(" AND ");
-        let since = self.released_since.map(|day| day.to_string());
-        let released = if since.is_some() { format!("({RELEASED}) >= ?") } else { "true".to_owned() };
-        let values = asked.into_iter().map(|(value, _)| value).chain(since).collect();
-        Condition { narrowed, released, values }
+        let narrowed = asked.iter().map(|(_, sql)| sql.as_str()).chain(["true"]).collect::<Vec<_>>();
+        let (released, day) = match self.released {
+            None => ("true".to_owned(), None),
+            Some(Released::Since(day)) => (format!("({RELEASED}) >= ?"), Some(day.to_string())),
+            Some(Released::After(day)) => (format!("({RELEASED}) > ?"), Some(day.to_string())),
+        };
+        let narrowed = narrowed.join(" AND ");
+        Condition {
+            narrowed,
+            released,
+            values: asked.into_iter().map(|(value, _)| value).chain(day).collect(),
+        }
     }
+}
+
+/// An expression that gives a series as it lies in the tree, with `more` paths and values of it.
+pub(super) fn placed_series(more: &str) -> String {
+    let series = columns::as_json("series", columns::SERIES);
+    format!(
+        "json_set({series}, '$.ImageCount', placement.instance_count, '$.FileSize', placement.size_bytes,
+             '$.SubmissionTimestamp',
+             coalesce(placement.listed_submission_timestamp, series.submission_timestamp){more})"
+    )
 }
 
 /// An expression that gives the row of `table` that was joined to `served`, or no more than the names of `served`.
@@ -223,7 +250,12 @@ fn row_or_names(table: &str, columns: Columns, names: &[&str]) -> String {
 }
 
 /// Hands out the JSON in the first column of a query, row by row.
-fn each_row(connection: &Connection, sql: &str, values: &[String], each: EachRow<'_>) -> Result<(), Error> {
+pub(super) fn each_row(
+    connection: &Connection,
+    sql: &str,
+    values: &[String],
+    each: EachRow<'_>,
+) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query(params_from_iter(values))?;
     while let Some(row) = rows.next()? {
@@ -345,7 +377,15 @@ mod tests {
         let filter = ServedFilter::default;
         let is = |text: &str| Some(text.to_owned());
 
-        let cases: [(ServedFilter, &[&str]); 12] = [
+        let exact = |modality: &str| ServedFilter {
+            modality: is(modality),
+            collection: is("TCGA-gbm"),
+            minds_capitals: true,
+            ..filter()
+        };
+        let cases: [(ServedFilter, &[&str]); 14] = [
+            (exact("ct"), &[]),
+            (exact("CT"), &["1.2.3"]),
             (filter(), &["1.2.3", "1.2.4"]),
             (ServedFilter { collection: is("Tcga-gbM"), ..filter() }, &["1.2.3", "1.2.4"]),
             (ServedFilter { collection: is("Tcga"), ..filter() }, &[]),
@@ -415,7 +455,7 @@ mod tests {
         place(&db, &series("1.4.1", &json!({"PatientID": "P-3"}))).await;
         place(&db, &series("1.5.1", &json!({"PatientID": "P-4", "DateReleased": "Mon Nov 04"}))).await;
         let since = |day: &str| ServedFilter {
-            released_since: Some(day.parse::<Date>().unwrap()),
+            released: Some(Released::Since(day.parse().unwrap())),
             ..ServedFilter::default()
         };
 
@@ -437,6 +477,9 @@ mod tests {
         let studies = sorted(rows(|each| reader.served_studies(&since("2023-08-07"), each)));
         assert_eq!(studies[0]["SeriesCount"], 2);
         assert_eq!(uids(&reader, &since("2023-08-07")), ["1.2.4", "1.4.1", "1.5.1"]);
+        let after = Released::After("2023-08-07".parse().unwrap());
+        let filter = ServedFilter { released: Some(after), ..ServedFilter::default() };
+        assert_eq!(uids(&reader, &filter), ["1.4.1", "1.5.1"]);
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ mod run;
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
+mod value_listing;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -34,11 +35,12 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use catalogue::ListedSeries;
 pub use job::{Failure, JobState, SeriesJob};
-pub use listing::{EachRow, ListedRow, ServedFilter, ServedInstance, ServedSeries};
+pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
 pub use report::{CollectionReport, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport};
 pub use run::{RunReport, RunTotals, WatermarkKey};
+pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
 
 /// Every migration, in order.

@@ -1,4 +1,4 @@
-//! The image endpoints: a series as a ZIP, an instance as a DICOM file.
+//! The image endpoints: a series as a ZIP, with or without a licence, an instance as a DICOM file.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use super::request::Request;
 use super::served::{Fault, ServedMirror};
 use crate::db::{Reader, ServedInstance, ServedSeries};
 use crate::mirror::{SeriesFiles, SeriesPath, file_name};
-use crate::nbia::dialect::{Family, Parameter};
+use crate::nbia::dialect::{Endpoint, Family, Parameter};
 
-/// Answers getImage.
+/// Answers getImage and getImageWithMD5Hash.
 pub(super) async fn series(mirror: Arc<ServedMirror>, request: Request) -> Response {
     let series_instance_uid = request.required(Parameter::SeriesInstanceUid).to_owned();
     let found = look_up(&mirror, move |mirror, reader| {
@@ -26,7 +26,7 @@ pub(super) async fn series(mirror: Arc<ServedMirror>, request: Request) -> Respo
     });
     let answered = match found.await {
         Ok(Some((series, files))) => send_zip(&mirror, &request, series, files).await,
-        Ok(None) if request.family == Family::Bindaas => empty_zip(),
+        Ok(None) if request.family() == Family::Bindaas => empty_zip(),
         Ok(None) => return Refusal::NoSuchSeries.answer(&request),
         Err(fault) => Err(fault),
     };
@@ -82,18 +82,21 @@ async fn send_zip(
     series: ServedSeries,
     files: SeriesFiles,
 ) -> Result<Response, Fault> {
-    let naming = match request.family {
+    let naming = match request.family() {
         Family::Bindaas => Naming::Blob,
         Family::Nbia if request.says_yes(Parameter::NewFileNames) => Naming::InAcquisition,
         Family::Nbia => Naming::Numbered,
     };
     let uid = series.series_instance_uid.clone();
-    let parcel = Parcel { series, files, naming, has_md5_list: request.says_yes(Parameter::IncludeMd5) };
+    let with_md5_hash = request.endpoint.endpoint == Endpoint::ImageWithMd5Hash;
+    let has_md5_list = with_md5_hash || request.says_yes(Parameter::IncludeMd5);
+    let has_license = request.family() == Family::Nbia && !with_md5_hash;
+    let parcel = Parcel { series, files, naming, has_license, has_md5_list };
     let (outlet, inlet) = mirror.outlet();
     let name = uid.clone();
     mirror.send(move || parcel.send(outlet).unwrap_or_else(|fault| fault.report(&uid))).await?;
     let zip = inlet.head().await.ok_or(Fault::BrokenOff)?;
-    Ok(zip_answer(request.family, &name, zip.into_stream()))
+    Ok(zip_answer(request.family(), &name, zip.into_stream()))
 }
 
 /// The ZIP of a series, or of none: what Bindaas finds no files for is a ZIP without files
@@ -131,7 +134,7 @@ async fn send_file(
         })
         .await?;
     let file = inlet.head().await.ok_or(Fault::BrokenOff)?.into_stream();
-    let mut answer = match request.family {
+    let mut answer = match request.family() {
         // a single file goes out under the type that its name tells Java, which is none (`BlobDownloadPlugin.java`)
         Family::Bindaas => {
             labelled("application/octet-stream", &format!("attachment;filename=\"{name}\""), file)

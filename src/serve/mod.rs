@@ -7,6 +7,8 @@
 mod format;
 mod image;
 mod list;
+mod md5;
+mod metadata;
 mod outlet;
 mod pack;
 mod refusal;
@@ -15,6 +17,7 @@ mod served;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::future::IntoFuture;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,22 +25,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 pub use served::{OpenError, ServedMirror};
 
-use crate::nbia::dialect::{Dialect, Endpoint, EndpointDescription};
+use crate::nbia::dialect::{Answer, Description, Dialect, EndpointDescription, Method};
 use request::Request;
 
 /// How long answers that have begun may still take once the server is told to stop.
 ///
 /// Enough for any list and for most series; whoever fetches a large one asks again, as after any cut.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Longest form that is taken, as by the archive's front end (NBIA-TCIA 865725e, `deploy/nbia.conf`).
+const LONGEST_FORM: usize = 10 << 20;
 
 /// Where to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +67,53 @@ impl Default for Options {
 /// Every endpoint of every dialect, and `/healthz`.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
     let mut router = Router::new().route("/healthz", get(async || "ok"));
+    let mut known = BTreeSet::new();
     for dialect in Dialect::ALL {
         let description = dialect.description();
         for endpoint in description.endpoints() {
-            let path = format!("{}/{}{}", description.path, endpoint.place, endpoint.name);
-            let respond = move |State(mirror), RawQuery(query): RawQuery| async move {
-                answer(mirror, dialect, endpoint, query.as_deref().unwrap_or_default()).await
-            };
-            router = router.route(&path, get(respond));
+            let path = path_of(description, endpoint);
+            // what stands above the versions belongs to more than one
+            if !known.insert(path.clone()) {
+                continue;
+            }
+            if description.describes_endpoints {
+                router = router.route(&format!("{path}/metadata"), described(endpoint));
+            }
+            router = router.route(&path, answered(dialect, endpoint));
         }
     }
-    router.with_state(mirror)
+    router.layer(DefaultBodyLimit::max(LONGEST_FORM)).with_state(mirror)
+}
+
+/// The path of an endpoint: from that of its dialect by way of its place, which may lead upwards, to its name.
+fn path_of(description: &Description, endpoint: &EndpointDescription) -> String {
+    let mut way: Vec<_> = description.path.split('/').collect();
+    for step in endpoint.place.split('/').filter(|step| !step.is_empty()) {
+        if step == ".." {
+            way.pop();
+        } else {
+            way.push(step);
+        }
+    }
+    way.push(endpoint.name);
+    way.join("/")
+}
+
+fn described(endpoint: &'static EndpointDescription) -> MethodRouter<Arc<ServedMirror>> {
+    let label = [(CONTENT_TYPE, "application/json")];
+    get(async move || (label, metadata::description(endpoint).to_string()))
+}
+
+fn answered(dialect: Dialect, endpoint: &'static EndpointDescription) -> MethodRouter<Arc<ServedMirror>> {
+    match endpoint.method {
+        Method::Get => get(async move |State(mirror), headers: HeaderMap, RawQuery(query): RawQuery| {
+            let query = query.unwrap_or_default();
+            answer(mirror, Request::read(dialect, endpoint, &headers, query.as_bytes())).await
+        }),
+        Method::Form => post(async move |State(mirror), headers: HeaderMap, form: Bytes| {
+            answer(mirror, Request::read(dialect, endpoint, &headers, &form)).await
+        }),
+    }
 }
 
 /// Serves until it is told to stop, then lets what has begun end for [`DRAIN`] and cuts the rest.
@@ -93,19 +138,15 @@ pub async fn run(
     served
 }
 
-async fn answer(
-    mirror: Arc<ServedMirror>,
-    dialect: Dialect,
-    endpoint: &'static EndpointDescription,
-    query: &str,
-) -> Response {
-    let request = Request::read(dialect, endpoint, query);
+async fn answer(mirror: Arc<ServedMirror>, request: Request) -> Response {
+    let (dialect, endpoint) = (request.dialect, request.endpoint);
     let response = match request.refusal() {
         Some(refusal) => refusal.answer(&request),
-        None => match endpoint.endpoint {
-            Endpoint::Image => image::series(mirror, request).await,
-            Endpoint::SingleImage => image::single(mirror, request).await,
-            _ => list::list(mirror, request).await,
+        None => match endpoint.answer {
+            Answer::Zip => image::series(mirror, request).await,
+            Answer::Dicom => image::single(mirror, request).await,
+            Answer::Text => md5::hierarchy(mirror, request).await,
+            Answer::List => list::list(mirror, request).await,
         },
     };
     let status = response.status();

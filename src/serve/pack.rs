@@ -39,6 +39,8 @@ pub(super) struct Parcel {
     pub(super) series: ServedSeries,
     pub(super) files: SeriesFiles,
     pub(super) naming: Naming,
+    /// Whether the licence, when there is one, opens the ZIP.
+    pub(super) has_license: bool,
     /// Whether a list of MD5s closes the ZIP.
     pub(super) has_md5_list: bool,
 }
@@ -70,10 +72,11 @@ impl Parcel {
     }
 
     fn pack(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
-        match (self.naming, self.series.license_sha256) {
-            (Naming::Blob, _) => zip.add_directory("./", options()).map_err(io::Error::from)?,
-            (_, Some(_)) => self.pack_license(zip)?,
-            (_, None) => {}
+        if self.naming == Naming::Blob {
+            zip.add_directory("./", options()).map_err(io::Error::from)?;
+        }
+        if self.has_license && self.series.license_sha256.is_some() {
+            self.pack_license(zip)?;
         }
         let instances = &self.series.instances;
         let mut md5_list = "Filename,MD5Hash\n".to_owned();

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::request::Request;
-use crate::nbia::dialect::{Endpoint, EndpointDescription, Family, Parameter};
+use crate::nbia::dialect::{Endpoint, EndpointDescription, Family, Method, Parameter};
 
 /// What the archive's server says whenever something went wrong inside it.
 pub(super) const NOT_ABLE: &str = "Server was not able to process your request";
@@ -26,6 +26,8 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain");
 /// Why a request is not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal<'a> {
+    /// Nobody says who asks, where somebody must.
+    NoToken,
     /// A parameter that the endpoint does not have.
     UnknownParameter { name: &'a str },
     /// A parameter without which the endpoint does nothing.
@@ -41,7 +43,7 @@ pub(super) enum Refusal<'a> {
 impl Refusal<'_> {
     /// The answer, as the generation that was asked gives it.
     pub(super) fn answer(self, request: &Request) -> Response {
-        match request.family {
+        match request.family() {
             Family::Bindaas => self.in_bindaas(request.endpoint),
             Family::Nbia => self.in_nbia(request),
         }
@@ -53,11 +55,11 @@ impl Refusal<'_> {
             // the server's label depends on what the endpoint produces; a foreign text is labelled as text here
             Self::UnknownParameter { name } => say(StatusCode::BAD_REQUEST, TEXT, unknown(endpoint, name)),
             Self::Missing { .. } => say(StatusCode::BAD_REQUEST, JSON, missing(endpoint)),
-            Self::NoSuchSeries => {
-                say(StatusCode::BAD_REQUEST, JSON, denied(request.required(Parameter::SeriesInstanceUid)))
-            }
+            Self::NoSuchSeries => say(StatusCode::BAD_REQUEST, JSON, denied(request)),
             // a NullPointerException has no message (tcia_utils issue 21)
-            Self::NoSuchInstance => say(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{NOT_ABLE}\nnull")),
+            Self::NoToken | Self::NoSuchInstance => {
+                say(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{NOT_ABLE}\nnull"))
+            }
             Self::Fault => {
                 say(StatusCode::INTERNAL_SERVER_ERROR, TEXT, format!("{NOT_ABLE}\nthe mirror cannot be read"))
             }
@@ -74,7 +76,7 @@ impl Refusal<'_> {
             Self::NoSuchSeries | Self::NoSuchInstance => {
                 (StatusCode::INTERNAL_SERVER_ERROR, json!({"errorMessage": NO_FILE}).to_string())
             }
-            Self::UnknownParameter { .. } | Self::Fault => (
+            Self::NoToken | Self::UnknownParameter { .. } | Self::Fault => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 json!({"errorMessage": "the mirror cannot be read"}).to_string(),
             ),
@@ -90,14 +92,20 @@ fn say(status: StatusCode, label: HeaderValue, text: String) -> Response {
 /// The sentence of a Java `Set`; its order is none, so ours is that of the table.
 fn unknown(endpoint: &EndpointDescription, name: &str) -> String {
     let allowed: Vec<_> = endpoint.parameters.iter().map(|(_, name)| *name).collect();
-    format!("Invalid query parameter: '{name}'. Allowed parameters are: [{}]", allowed.join(", "))
+    let place = if endpoint.method == Method::Form { "form" } else { "query" };
+    format!("Invalid {place} parameter: '{name}'. Allowed parameters are: [{}]", allowed.join(", "))
 }
 
 /// Each endpoint has its own commas.
 fn missing(endpoint: &EndpointDescription) -> String {
+    if endpoint.method == Method::Form {
+        return "A form parameter, list, containing at least one SeriesInstanceUID is required.".to_owned();
+    }
     let what = match endpoint.endpoint {
-        Endpoint::SeriesSize | Endpoint::SopInstanceUids => "SeriesInstanceUID is".to_owned(),
-        Endpoint::Image => "SeriesInstanceUID, is".to_owned(),
+        Endpoint::SeriesSize | Endpoint::SopInstanceUids | Endpoint::SeriesMetadata => {
+            "SeriesInstanceUID is".to_owned()
+        }
+        Endpoint::Image | Endpoint::ImageWithMd5Hash => "SeriesInstanceUID, is".to_owned(),
         // the text still says Date where the parameter is called fromDate
         Endpoint::NewPatients | Endpoint::NewStudies => "Collection and Date are".to_owned(),
         _ => {
@@ -109,11 +117,9 @@ fn missing(endpoint: &EndpointDescription) -> String {
 }
 
 /// Unknown, withdrawn and forbidden are all the same to the server.
-fn denied(series_instance_uid: &str) -> String {
-    format!(
-        "The user has not been granted the access to image with given SeriesInstanceUID,{series_instance_uid}. \
-         Please contact System Admin to resolve this issue."
-    )
+fn denied(request: &Request) -> String {
+    let [before, behind] = request.description().denial;
+    format!("{before}{}{behind}", request.required(Parameter::SeriesInstanceUid))
 }
 
 fn bindaas_missing(name: &str) -> String {

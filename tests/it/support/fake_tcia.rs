@@ -99,7 +99,10 @@ impl FakeTcia {
     pub(crate) fn base_url(&self, dialect: &str) -> String {
         let path = match dialect {
             "nbia-v4" => "/nbia-api/services/v4",
+            "nbia-v2" => "/nbia-api/services/v2",
+            "nbia-v1" => "/nbia-api/services/v1",
             "bindaas-v3" => "/services/v3/TCIA/query",
+            "bindaas-v1" => "/services/TCIA/TCIA/query",
             _ => panic!("no such dialect: {dialect}"),
         };
         format!("http://{}{path}", self.address)

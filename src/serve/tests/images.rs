@@ -1,0 +1,183 @@
+//! ZIPs and single files, whole and damaged.
+
+use std::io::{Cursor, Read};
+
+use reqwest::StatusCode;
+
+use super::*;
+
+#[tokio::test]
+async fn version_4_packs_the_licence_and_numbered_files() {
+    let served = Served::new().await;
+
+    let answer = served.get(&format!("{V4}/getImage?SeriesInstanceUID={MR}")).await;
+
+    assert_eq!(answer.label.as_deref(), Some("application/octet-stream"));
+    assert_eq!(answer.disposition.as_deref(), Some("attachment; filename=\"1.3.6.1.4.1.14519.1.zip\""));
+    assert_eq!(answer.length, None);
+    let expected = [("LICENSE", "By us.\n"), ("00000001.dcm", "first one"), ("00000002.dcm", "second")];
+    assert_eq!(entries(&answer.body), pairs(&expected));
+    // deflated, sizes behind the data: signature, version 20, bit 3, method 8, neither CRC nor sizes
+    assert_eq!(answer.body[..10], *b"PK\x03\x04\x14\0\x08\0\x08\0");
+    assert_eq!(answer.body[14..26], [0; 12]);
+}
+
+#[tokio::test]
+async fn version_4_packs_new_names_and_a_list_of_md5s_when_asked() {
+    let served = Served::new().await;
+
+    let request = format!("{V4}/getImage?SeriesInstanceUID={MR}&NewFileNames=Yes&IncludeMD5=YES");
+    let answer = served.get(&request).await;
+    let without_license = served.get(&format!("{V4}/getImage?SeriesInstanceUID={CT}&NewFileNames=no")).await;
+
+    // the digests are those of md5sum
+    let md5_list = concat!(
+        "Filename,MD5Hash\n",
+        "1-1.dcm,0ae76f5ad21601023b80bf3df383cd18\n",
+        "1-2.dcm,a9f0e61a137d86aa9db53465e0801612\n"
+    );
+    let expected = [
+        ("LICENSE", "By us.\n"),
+        ("1-1.dcm", "first one"),
+        ("1-2.dcm", "second"),
+        ("md5hashes.csv", md5_list),
+    ];
+    assert_eq!(entries(&answer.body), pairs(&expected));
+    assert_eq!(entries(&without_license.body), pairs(&[("00000001.dcm", "only")]));
+}
+
+#[tokio::test]
+async fn bindaas_packs_blobs_and_nothing_of_a_series_that_it_does_not_know() {
+    let served = Served::new().await;
+
+    let answer = served.get(&format!("{V3}/getImage?SeriesInstanceUID={MR}")).await;
+    let unknown = served.get(&format!("{V3}/getImage?SeriesInstanceUID=1.2")).await;
+
+    let expected = [("./", ""), ("./1-1.9.1.dcm", "first one"), ("./2-1.9.2.dcm", "second")];
+    assert_eq!(entries(&answer.body), pairs(&expected));
+    assert_eq!(entries(&unknown.body), pairs(&[("./", "")]));
+    for answer in [answer, unknown] {
+        assert_eq!((answer.status, answer.label.as_deref()), (StatusCode::OK, Some("application/zip")));
+        let name = Some("attachment;filename=\"bindaas-blob-download.zip\"");
+        assert_eq!(answer.disposition.as_deref(), name);
+    }
+}
+
+#[tokio::test]
+async fn a_single_image_comes_with_its_length() {
+    let served = Served::new().await;
+    let which = format!("getSingleImage?SeriesInstanceUID={MR}&SOPInstanceUID=1.9.1");
+
+    let v4 = served.get(&format!("{V4}/{which}")).await;
+    let v3 = served.get(&format!("{V3}/{which}")).await;
+
+    assert_eq!((v4.text(), v4.length.as_deref()), ("first one", Some("9")));
+    assert_eq!(v4.label.as_deref(), Some("application/dicom"));
+    assert_eq!(v4.disposition.as_deref(), Some("attachment; filename=1.9.1.dcm"));
+    assert_eq!((v3.text(), v3.length.as_deref()), ("first one", Some("9")));
+    assert_eq!(v3.disposition.as_deref(), Some("attachment;filename=\"1.9.1.dcm\""));
+}
+
+#[tokio::test]
+async fn a_zip_with_a_damaged_missing_or_linked_file_is_cut_before_its_end() {
+    let served = Served::new().await;
+    served.lay_large("1.7", b"second").await;
+    let file = served.file(&other_series("1.7"), "1.7.2");
+    let request = format!("{V4}/getImage?SeriesInstanceUID=1.7");
+    let end_of_zip = |bytes: &[u8]| bytes.windows(4).any(|four| four == b"PK\x05\x06");
+
+    overwrite(&file, b"sEcond");
+    assert!(!end_of_zip(&served.cut(&request).await), "damaged");
+    overwrite(&file, b"secon");
+    assert!(!end_of_zip(&served.cut(&request).await), "too short");
+    std::fs::remove_file(&file).unwrap();
+    assert!(!end_of_zip(&served.cut(&request).await), "missing");
+    std::os::unix::fs::symlink(served.file(&mr_series(), "1.9.2"), &file).unwrap();
+    assert!(!end_of_zip(&served.cut(&request).await), "linked");
+}
+
+#[tokio::test]
+async fn a_large_single_image_that_is_damaged_is_never_whole() {
+    let served = Served::new().await;
+    let mut bytes = served.lay_large("1.7", b"second").await;
+    *bytes.last_mut().unwrap() ^= 1;
+    overwrite(&served.file(&other_series("1.7"), "1.7.1"), &bytes);
+
+    let request = format!("{V4}/getSingleImage?SeriesInstanceUID=1.7&SOPInstanceUID=1.7.1");
+    let arrived = served.cut(&request).await;
+
+    assert!(arrived.len() < bytes.len());
+}
+
+#[tokio::test]
+async fn damage_that_shows_before_anything_is_sent_is_told() {
+    let served = Served::new().await;
+    let requests = [
+        format!("getImage?SeriesInstanceUID={MR}"),
+        format!("getSingleImage?SeriesInstanceUID={MR}&SOPInstanceUID=1.9.2"),
+    ];
+
+    for bytes in [b"sEcond".as_slice(), b"secon"] {
+        overwrite(&served.file(&mr_series(), "1.9.2"), bytes);
+        for request in &requests {
+            let v4 = served.get(&format!("{V4}/{request}")).await;
+            let v3 = served.get(&format!("{V3}/{request}")).await;
+            assert_eq!(
+                (v4.status, v3.status.as_u16()),
+                (StatusCode::INTERNAL_SERVER_ERROR, 500),
+                "{request}"
+            );
+            let sentence = "Server was not able to process your request\nthe mirror cannot be read";
+            assert_eq!(v4.text(), sentence, "{request}");
+            assert_eq!(v3.text(), r#"{"errorMessage":"the mirror cannot be read"}"#, "{request}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_series_whose_directory_is_gone_is_a_fault_and_not_unknown() {
+    let served = Served::new().await;
+    std::fs::remove_dir_all(served.file(&mr_series(), "1.9.1").parent().unwrap()).unwrap();
+
+    let v4 = served.get(&format!("{V4}/getImage?SeriesInstanceUID={MR}")).await;
+    let v3 = served.get(&format!("{V3}/getImage?SeriesInstanceUID={MR}")).await;
+
+    assert_eq!(v4.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(v3.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(v3.text(), r#"{"errorMessage":"the mirror cannot be read"}"#);
+}
+
+#[tokio::test]
+async fn an_image_of_many_pieces_arrives_byte_for_byte() {
+    let served = Served::new().await;
+    let bytes = served.lay_large("1.7", b"second").await;
+
+    let zip = served.get(&format!("{V4}/getImage?SeriesInstanceUID=1.7")).await;
+    let single = format!("{V4}/getSingleImage?SeriesInstanceUID=1.7&SOPInstanceUID=1.7.1");
+    let single = served.get(&single).await;
+
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip.body)).unwrap();
+    let mut unpacked = Vec::new();
+    archive.by_index(0).unwrap().read_to_end(&mut unpacked).unwrap();
+    assert!(unpacked == bytes && single.body == bytes);
+}
+
+#[tokio::test]
+async fn an_image_with_md5_hashes_has_no_licence_and_numbered_files() {
+    let served = Served::new().await;
+
+    for base in [V1, V2, V4] {
+        let request = format!("{base}/getImageWithMD5Hash?SeriesInstanceUID={MR}");
+        let answer = served.get_with_token(&request).await;
+
+        let md5_list = concat!(
+            "Filename,MD5Hash\n",
+            "00000001.dcm,0ae76f5ad21601023b80bf3df383cd18\n",
+            "00000002.dcm,a9f0e61a137d86aa9db53465e0801612\n"
+        );
+        let expected =
+            [("00000001.dcm", "first one"), ("00000002.dcm", "second"), ("md5hashes.csv", md5_list)];
+        assert_eq!(entries(&answer.body), pairs(&expected), "{base}");
+        assert_eq!(answer.disposition.as_deref(), Some("attachment; filename=\"1.3.6.1.4.1.14519.1.zip\""));
+    }
+}

@@ -1,0 +1,115 @@
+//! Routes, and the way the server begins and ends.
+
+use reqwest::StatusCode;
+
+use super::*;
+use crate::serve::{OpenError, ServedMirror};
+
+/// What each path offers, typed from the guides and the sources of the services.
+const ROUTES: [(&str, &str); 9] = [
+    (
+        FIRST,
+        "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient getPatientStudy \
+         getSeries getSeriesSize getImage getSeries/metadata getImage/metadata",
+    ),
+    (
+        V3,
+        "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient PatientsByModality \
+         getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage getSingleImage NewPatientsInCollection \
+         NewStudiesInPatientCollection PatientsByModality/metadata",
+    ),
+    ("/services/v3/SharedList/query", "ContentsByName ContentsByName/metadata"),
+    (V1, FIRST_SERVER),
+    (V2, FIRST_SERVER),
+    ("/nbia-api/services", "getCollectionDescriptions POST:getMD5Hierarchy"),
+    (
+        V4,
+        "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient \
+         getPatientByCollectionAndModality getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage \
+         getImageWithMD5Hash getSingleImage NewPatientsInCollection NewStudiesInPatientCollection getUpdatedSeries",
+    ),
+    (V4, "POST:getSeriesMetadata POST:getMD5Hierarchy getCollectionDescriptions"),
+    (
+        V4,
+        "getCollectionValuesAndCounts getModalityValuesAndCounts getBodyPartValuesAndCounts \
+         getManufacturerValuesAndCounts getSpeciesValuesAndCounts",
+    ),
+];
+
+const FIRST_SERVER: &str = "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient \
+    getPatientByCollectionAndModality getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage \
+    getImageWithMD5Hash getSingleImage NewPatientsInCollection NewStudiesInPatientCollection getUpdatedSeries \
+    getSeriesMetaData getContentsByName";
+
+#[tokio::test]
+async fn every_endpoint_of_every_dialect_has_a_route() {
+    let served = Served::new().await;
+
+    for (path, names) in ROUTES {
+        for name in names.split_whitespace() {
+            let answer = match name.strip_prefix("POST:") {
+                Some(name) => served.post(&format!("{path}/{name}"), "").await,
+                None => served.get_with_token(&format!("{path}/{name}")).await,
+            };
+            let no_route = [StatusCode::NOT_FOUND, StatusCode::METHOD_NOT_ALLOWED];
+            assert!(!no_route.contains(&answer.status), "{path}/{name}: {}", answer.status);
+        }
+    }
+    for path in
+        [&format!("{V4}/getNothing"), &format!("{V4}/getSeries/metadata"), "/nbia-api/services/getSeries"]
+    {
+        assert_eq!(served.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(served.get("/healthz").await.text(), "ok");
+}
+
+#[tokio::test]
+async fn bindaas_describes_its_endpoints() {
+    let served = Served::new().await;
+
+    let answer = served.get(&format!("{V3}/PatientsByModality/metadata")).await;
+
+    let described: serde_json::Value = serde_json::from_str(answer.text()).unwrap();
+    let parameter =
+        |name: &str, required: bool| json!({"name": name, "type": "string", "required": required});
+    let expected = json!({
+        "name": "PatientsByModality",
+        "description": "rows of the columns that are named here",
+        "parameters": [parameter("Collection", true), parameter("Modality", true), parameter("format", false)],
+        "returnTypes": ["application/json", "application/csv", "application/xml", "text/html"],
+        "columns": [{"name": "PatientID", "type": "string"}]
+    });
+    assert_eq!((answer.label.as_deref(), described), (Some("application/json"), expected));
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_comes_back_and_leaves_the_port() {
+    let mut served = Served::new().await;
+    assert_eq!(served.get("/healthz").await.status, StatusCode::OK);
+
+    served.stop.cancel();
+    let ended = served.server.join_next().await.unwrap().unwrap();
+
+    assert!(ended.is_ok());
+    assert!(served.http.get(format!("{}/healthz", served.base)).send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_holds_nothing_up() {
+    let mut served = Served::new().await;
+    served.lay_large("1.7", b"second").await;
+
+    let mut answer = served.send(&format!("{V4}/getImage?SeriesInstanceUID=1.7")).await;
+    assert!(answer.chunk().await.unwrap().is_some());
+    drop(answer);
+    served.stop.cancel();
+
+    assert!(served.server.join_next().await.unwrap().unwrap().is_ok());
+}
+
+#[test]
+fn a_root_without_a_mirror_is_not_served() {
+    let empty = tempfile::tempdir().unwrap();
+
+    assert!(matches!(ServedMirror::open(empty.path()), Err(OpenError::Root(_))));
+}
