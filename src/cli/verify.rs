@@ -41,11 +41,13 @@ pub(super) async fn run(
         },
     };
     let Found { totals, damaged } = found;
-    let (repaired, exit) = match session {
-        Some(session) if !damaged.is_empty() => repair(session, &damaged).await?,
-        _ => (0, Exit::Done),
+    let ended = match session {
+        Some(session) if !damaged.is_empty() => repair(session, &damaged).await,
+        _ => Ok((0, Exit::Done)),
     };
-    conclude(global, &totals, repaired)?;
+    // what was found is found, also where the repair could not go on
+    conclude(global, &totals, ended.as_ref().map_or(0, |(repaired, _)| *repaired))?;
+    let (repaired, exit) = ended?;
     if !selections.is_empty() && totals.instances == 0 {
         bail!("nothing in the mirror matches the selection");
     }

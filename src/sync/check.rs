@@ -61,10 +61,12 @@ impl CheckTotals {
     }
 }
 
-/// One series that was re-hashed, as the record had it.
+/// A series as the record has it.
+type Version = (PlacedSeries, Vec<Instance>);
+
+/// One series that was re-hashed.
 struct Checked {
-    placed: PlacedSeries,
-    instances: Vec<Instance>,
+    version: Version,
     ok: u64,
     problems: Vec<Problem>,
 }
@@ -99,7 +101,7 @@ pub async fn check(
                 check.end_one().await?;
             }
             let instances = reader.instances(placed.series_id)?;
-            check.begin(placed, instances);
+            check.begin((placed, instances));
         }
     }
     while !check.under_way.is_empty() {
@@ -112,23 +114,26 @@ pub async fn check(
 }
 
 impl Check<'_> {
-    fn begin(&mut self, placed: PlacedSeries, instances: Vec<Instance>) {
+    fn begin(&mut self, version: Version) {
         let root = Arc::clone(self.root);
-        self.under_way.spawn_blocking(move || check_one(&root, placed, instances));
+        self.under_way.spawn_blocking(move || check_one(&root, version));
     }
 
     /// Waits for one series. What looks like damage may be a version that took its place meanwhile, and then that one
     /// is looked at.
     async fn end_one(&mut self) -> Result<(), Error> {
         let Some(checked) = self.under_way.join_next().await else { return Ok(()) };
-        let Checked { placed, instances, ok, problems } = checked.map_err(Error::Task)?;
-        if !problems.is_empty()
-            && let Some((now_placed, now_instances)) = self.reader.latest(placed.series_id)?
-            && (&now_placed, &now_instances) != (&placed, &instances)
-        {
-            self.begin(now_placed, now_instances);
-            return Ok(());
+        let Checked { version, ok, problems } = checked.map_err(Error::Task)?;
+        if !problems.is_empty() {
+            let latest = self.reader.latest(version.0.series_id)?;
+            if latest.as_ref() != Some(&version) {
+                if let Some(version) = latest {
+                    self.begin(version);
+                }
+                return Ok(());
+            }
         }
+        let (placed, instances) = version;
         self.totals.instances += instances.len() as u64;
         self.totals.bytes += instances.iter().map(|instance| instance.size_bytes).sum::<u64>();
         self.totals.ok += ok;
@@ -155,9 +160,10 @@ impl Check<'_> {
     }
 }
 
-fn check_one(root: &Root, placed: PlacedSeries, instances: Vec<Instance>) -> Checked {
+fn check_one(root: &Root, version: Version) -> Checked {
+    let (placed, instances) = &version;
     let mut problems = Vec::new();
-    let recorded = Recorded { instances: &instances, license: placed.license_sha256 };
+    let recorded = Recorded { instances, license: placed.license_sha256 };
     let mut report = |problem| problems.push(problem);
     let ok = if let Some(path) = SeriesPath::recorded(&placed.path) {
         check_series(root, &path, &recorded, &mut report)
@@ -165,7 +171,7 @@ fn check_one(root: &Root, placed: PlacedSeries, instances: Vec<Instance>) -> Che
         report(Problem { path: placed.path.clone(), kind: ProblemKind::Unreadable, sop_instance_uid: None });
         0
     };
-    Checked { placed, instances, ok, problems }
+    Checked { version, ok, problems }
 }
 
 /// Sends what leads to no recorded series; the record is read through a connection of this thread's own.

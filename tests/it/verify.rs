@@ -12,7 +12,7 @@ use tcia_mirror::mirror::Root;
 use tcia_mirror::sync::{Damage, check};
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
-use crate::support::fake_tcia::FakeTcia;
+use crate::support::fake_tcia::{FakeTcia, Fault};
 use crate::support::program::{Lab, tree};
 use crate::support::sound::assert_sound;
 
@@ -160,6 +160,24 @@ fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
 
     assert_eq!(found, [damaged]);
     assert_eq!((totals.instances, totals.ok, totals.missing), (4, 3, 1));
+}
+
+#[test]
+fn a_repair_that_cannot_go_on_still_ends_in_the_summary_of_what_was_found() {
+    let (_source, fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
+    std::fs::remove_file(series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm")).unwrap();
+    for endpoint in ["getImage", "getCollectionValues"] {
+        fake.script(endpoint, "", None, Fault::Answer(503, Vec::new(), Vec::new()));
+    }
+
+    let ended = lab.run(&["--json", "verify", "--repair"]).assert_code(1);
+
+    let summary = ended.summary();
+    assert_eq!(
+        (&summary["missing"], &summary["ok"], &summary["repaired"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+    assert!(ended.stderr.contains("has not answered"), "{}", ended.stderr);
 }
 
 #[test]
