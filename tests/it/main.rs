@@ -10,6 +10,7 @@ mod mirror;
 mod query;
 mod resume;
 mod screens;
+mod secrets;
 mod services;
 mod support;
 mod sync;
