@@ -302,6 +302,30 @@ fn a_patient_that_cannot_be_listed_is_named_and_the_others_are_mirrored() {
 }
 
 #[test]
+fn rows_that_contradict_each_other_are_asked_for_again_and_the_narrower_answer_counts() {
+    let catalogue = Catalogue::small(1, 2, 500);
+    let (_source, fake) = served(&catalogue);
+    let row = |count: u32| {
+        format!(
+            r#"{{"SeriesInstanceUID":"1.2.826.1.1.1","StudyInstanceUID":"1.2.826.1.1","Collection":"{COLLECTION}","PatientID":"TEST-0001","ImageCount":{count}}}"#
+        )
+    };
+    let twice = format!("[{},{}]", row(2), row(7));
+    fake.script_without("getSeries", "PatientID", Fault::Answer(200, Vec::new(), twice.clone().into()));
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+
+    // a service that never agrees with itself is shown by `status`
+    fake.script("getSeries", "", None, Fault::Answer(200, Vec::new(), twice.into()));
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(3);
+    let status = lab.run(&["status"]).assert_code(0);
+    assert!(status.stdout.contains("twice, with different figures"), "{status:?}");
+}
+
+#[test]
 fn an_address_that_carries_a_key_is_refused_and_not_repeated() {
     for address in
         ["http://lab:hunter2@127.0.0.1:9/nbia-api/services/v4", "http://127.0.0.1:9/x?api_key=hunter2"]
