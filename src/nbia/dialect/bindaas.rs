@@ -98,57 +98,25 @@ const LIST: EndpointDescription = EndpointDescription {
     has_only_texts: false,
 };
 
-const MODALITIES: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::ModalityValues,
-    name: "getModalityValues",
-    parameters: VALUE_FILTERS,
-    columns: MODALITY_VALUES,
-    ..LIST
-};
-const BODY_PARTS: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::BodyPartValues,
-    name: "getBodyPartValues",
-    columns: BODY_PART_VALUES,
-    ..MODALITIES
-};
-const MANUFACTURERS: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::ManufacturerValues,
-    name: "getManufacturerValues",
-    columns: MANUFACTURER_VALUES,
-    ..MODALITIES
-};
-const PATIENTS: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::Patient,
-    name: "getPatient",
-    parameters: &[COLLECTION, FORMAT],
-    columns: PATIENT,
-    ..LIST
-};
-const STUDIES: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::PatientStudy,
-    name: "getPatientStudy",
-    parameters: &[COLLECTION, PATIENT_ID, STUDY, FORMAT],
-    columns: PATIENT_STUDY,
-    ..LIST
-};
-const SERIES_SIZES: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::SeriesSize,
-    name: "getSeriesSize",
-    parameters: &[SERIES, FORMAT],
-    required: OF_SERIES,
-    columns: SERIES_SIZE,
-    ..LIST
-};
-const IMAGE: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::Image,
-    name: "getImage",
-    answer: Answer::Zip,
-    parameters: &[SERIES],
-    required: OF_SERIES,
-    asks_for_format: false,
-    columns: &[],
-    ..LIST
-};
+const MODALITIES: EndpointDescription =
+    LIST.called(Endpoint::ModalityValues, "getModalityValues").told(VALUE_FILTERS).listing(MODALITY_VALUES);
+const BODY_PARTS: EndpointDescription =
+    MODALITIES.called(Endpoint::BodyPartValues, "getBodyPartValues").listing(BODY_PART_VALUES);
+const MANUFACTURERS: EndpointDescription =
+    MODALITIES.called(Endpoint::ManufacturerValues, "getManufacturerValues").listing(MANUFACTURER_VALUES);
+const PATIENTS: EndpointDescription =
+    LIST.called(Endpoint::Patient, "getPatient").told(&[COLLECTION, FORMAT]).listing(PATIENT);
+const STUDIES: EndpointDescription = LIST
+    .called(Endpoint::PatientStudy, "getPatientStudy")
+    .told(&[COLLECTION, PATIENT_ID, STUDY, FORMAT])
+    .listing(PATIENT_STUDY);
+const SERIES_SIZES: EndpointDescription = LIST
+    .called(Endpoint::SeriesSize, "getSeriesSize")
+    .told(&[SERIES, FORMAT])
+    .needing(OF_SERIES)
+    .listing(SERIES_SIZE);
+const IMAGE: EndpointDescription =
+    LIST.called(Endpoint::Image, "getImage").answering(Answer::Zip).told(&[SERIES]).needing(OF_SERIES);
 
 pub(super) static V1: Description = Description {
     name: "bindaas-v1",
@@ -169,13 +137,9 @@ pub(super) static V1: Description = Description {
         MANUFACTURERS,
         PATIENTS,
         STUDIES,
-        EndpointDescription {
-            endpoint: Endpoint::Series,
-            name: "getSeries",
-            parameters: &[COLLECTION, PATIENT_ID, STUDY, MODALITY, FORMAT],
-            columns: SERIES_COLUMNS,
-            ..LIST
-        },
+        LIST.called(Endpoint::Series, "getSeries")
+            .told(&[COLLECTION, PATIENT_ID, STUDY, MODALITY, FORMAT])
+            .listing(SERIES_COLUMNS),
         SERIES_SIZES,
         IMAGE,
     ]],
@@ -201,67 +165,40 @@ pub(super) static V3: Description = Description {
     ],
     endpoints: &[&[
         LIST,
-        EndpointDescription { parameters: &[COLLECTION, BODY_PART, FORMAT], ..MODALITIES },
-        EndpointDescription { parameters: &[COLLECTION, MODALITY, FORMAT], ..BODY_PARTS },
-        EndpointDescription { parameters: &[COLLECTION, MODALITY, BODY_PART, FORMAT], ..MANUFACTURERS },
+        MODALITIES.told(&[COLLECTION, BODY_PART, FORMAT]),
+        BODY_PARTS.told(&[COLLECTION, MODALITY, FORMAT]),
+        MANUFACTURERS.told(&[COLLECTION, MODALITY, BODY_PART, FORMAT]),
         PATIENTS,
-        EndpointDescription {
-            endpoint: Endpoint::PatientsByModality,
-            name: "PatientsByModality",
-            parameters: &[COLLECTION, MODALITY, FORMAT],
-            required: OF_MODALITY,
-            columns: &[text("PatientID")],
-            ..LIST
-        },
+        LIST.called(Endpoint::PatientsByModality, "PatientsByModality")
+            .told(&[COLLECTION, MODALITY, FORMAT])
+            .needing(OF_MODALITY)
+            .listing(&[text("PatientID")]),
         STUDIES,
-        EndpointDescription {
-            endpoint: Endpoint::Series,
-            name: "getSeries",
-            parameters: SERIES_FILTERS,
-            columns: SERIES_COLUMNS,
-            ..LIST
-        },
+        LIST.called(Endpoint::Series, "getSeries").told(SERIES_FILTERS).listing(SERIES_COLUMNS),
         SERIES_SIZES,
-        EndpointDescription {
-            endpoint: Endpoint::SopInstanceUids,
-            name: "getSOPInstanceUIDs",
-            columns: SOP_INSTANCE_UIDS,
-            ..SERIES_SIZES
-        },
+        SERIES_SIZES.called(Endpoint::SopInstanceUids, "getSOPInstanceUIDs").listing(SOP_INSTANCE_UIDS),
         IMAGE,
+        IMAGE
+            .called(Endpoint::SingleImage, "getSingleImage")
+            .answering(Answer::Dicom)
+            .told(&[SERIES, SOP])
+            .needing(OF_INSTANCE),
+        LIST.called(Endpoint::NewPatients, "NewPatientsInCollection")
+            .told(&[DATE, COLLECTION, FORMAT])
+            .needing(OF_COLLECTION_SINCE)
+            .listing(PATIENT),
+        LIST.called(Endpoint::NewStudies, "NewStudiesInPatientCollection")
+            .told(&[DATE, COLLECTION, PATIENT_ID, FORMAT])
+            .needing(OF_COLLECTION_SINCE)
+            .listing(PATIENT_STUDY),
         EndpointDescription {
-            endpoint: Endpoint::SingleImage,
-            name: "getSingleImage",
-            answer: Answer::Dicom,
-            parameters: &[SERIES, SOP],
-            required: OF_INSTANCE,
-            ..IMAGE
-        },
-        EndpointDescription {
-            endpoint: Endpoint::NewPatients,
-            name: "NewPatientsInCollection",
-            parameters: &[DATE, COLLECTION, FORMAT],
-            required: OF_COLLECTION_SINCE,
-            columns: PATIENT,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::NewStudies,
-            name: "NewStudiesInPatientCollection",
-            parameters: &[DATE, COLLECTION, PATIENT_ID, FORMAT],
-            required: OF_COLLECTION_SINCE,
-            columns: PATIENT_STUDY,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::SharedList,
-            name: "ContentsByName",
             place: "../../SharedList/query/",
-            parameters: &[NAME],
-            required: &[Parameter::Name],
             asks_for_format: false,
-            columns: SHARED_LIST,
             ..LIST
+                .called(Endpoint::SharedList, "ContentsByName")
+                .told(&[NAME])
+                .needing(&[Parameter::Name])
+                .listing(SHARED_LIST)
         },
     ]],
 };

@@ -183,6 +183,29 @@ pub struct EndpointDescription {
     pub has_only_texts: bool,
 }
 
+/// How the tables are written: each row says in what it differs from the one that it begins with.
+impl EndpointDescription {
+    pub(super) const fn called(self, endpoint: Endpoint, name: &'static str) -> Self {
+        Self { endpoint, name, ..self }
+    }
+
+    pub(super) const fn told(self, parameters: Parameters) -> Self {
+        Self { parameters, ..self }
+    }
+
+    pub(super) const fn needing(self, required: &'static [Parameter]) -> Self {
+        Self { required, ..self }
+    }
+
+    pub(super) const fn listing(self, columns: &'static [Column]) -> Self {
+        Self { columns, ..self }
+    }
+
+    pub(super) const fn answering(self, answer: Answer) -> Self {
+        Self { answer, asks_for_format: false, columns: &[], ..self }
+    }
+}
+
 impl EndpointDescription {
     /// The name of a parameter on the wire, or `None` where the dialect has no such parameter.
     pub fn parameter(&self, parameter: Parameter) -> Option<&'static str> {

@@ -141,143 +141,79 @@ const LIST: EndpointDescription = EndpointDescription {
     has_only_texts: false,
 };
 
-const IMAGE: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::Image,
-    name: "getImage",
-    answer: Answer::Zip,
-    parameters: &[SERIES, NEW_FILE_NAMES],
-    required: OF_SERIES,
-    columns: &[],
-    ..LIST
-};
+const IMAGE: EndpointDescription = LIST
+    .called(Endpoint::Image, "getImage")
+    .answering(Answer::Zip)
+    .told(&[SERIES, NEW_FILE_NAMES])
+    .needing(OF_SERIES);
 
-const SERIES_SIZES: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::SeriesSize,
-    name: "getSeriesSize",
-    parameters: &[SERIES, FORMAT],
-    required: OF_SERIES,
-    columns: SERIES_SIZE,
-    ..LIST
-};
+const SERIES_SIZES: EndpointDescription = LIST
+    .called(Endpoint::SeriesSize, "getSeriesSize")
+    .told(&[SERIES, FORMAT])
+    .needing(OF_SERIES)
+    .listing(SERIES_SIZE);
 
 /// What both versions offer.
 const COMMON: [EndpointDescription; 18] = [
     LIST,
-    EndpointDescription {
-        endpoint: Endpoint::ModalityValues,
-        name: "getModalityValues",
-        parameters: &[COLLECTION, BODY_PART, FORMAT],
-        columns: MODALITY_VALUES,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::BodyPartValues,
-        name: "getBodyPartValues",
-        parameters: &[COLLECTION, MODALITY, FORMAT],
-        columns: BODY_PART_VALUES,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::ManufacturerValues,
-        name: "getManufacturerValues",
-        parameters: &[COLLECTION, MODALITY, BODY_PART, FORMAT],
-        columns: MANUFACTURER_VALUES,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::Patient,
-        name: "getPatient",
-        parameters: &[COLLECTION, (Parameter::PatientId, "PatientId"), FORMAT],
-        columns: PATIENT,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::PatientsByModality,
-        name: "getPatientByCollectionAndModality",
-        parameters: &[COLLECTION, MODALITY, FORMAT],
-        required: OF_MODALITY,
-        columns: &[text("PatientID").sent_as("PatientId")],
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::PatientStudy,
-        name: "getPatientStudy",
-        parameters: &[COLLECTION, PATIENT_ID, STUDY, FORMAT],
-        columns: PATIENT_STUDY,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::Series,
-        name: "getSeries",
-        parameters: SERIES_FILTERS,
-        columns: SERIES_COLUMNS,
-        ..LIST
-    },
+    LIST.called(Endpoint::ModalityValues, "getModalityValues")
+        .told(&[COLLECTION, BODY_PART, FORMAT])
+        .listing(MODALITY_VALUES),
+    LIST.called(Endpoint::BodyPartValues, "getBodyPartValues")
+        .told(&[COLLECTION, MODALITY, FORMAT])
+        .listing(BODY_PART_VALUES),
+    LIST.called(Endpoint::ManufacturerValues, "getManufacturerValues")
+        .told(&[COLLECTION, MODALITY, BODY_PART, FORMAT])
+        .listing(MANUFACTURER_VALUES),
+    LIST.called(Endpoint::Patient, "getPatient")
+        .told(&[COLLECTION, (Parameter::PatientId, "PatientId"), FORMAT])
+        .listing(PATIENT),
+    LIST.called(Endpoint::PatientsByModality, "getPatientByCollectionAndModality")
+        .told(&[COLLECTION, MODALITY, FORMAT])
+        .needing(OF_MODALITY)
+        .listing(&[text("PatientID").sent_as("PatientId")]),
+    LIST.called(Endpoint::PatientStudy, "getPatientStudy")
+        .told(&[COLLECTION, PATIENT_ID, STUDY, FORMAT])
+        .listing(PATIENT_STUDY),
+    LIST.called(Endpoint::Series, "getSeries").told(SERIES_FILTERS).listing(SERIES_COLUMNS),
     SERIES_SIZES,
-    EndpointDescription {
-        endpoint: Endpoint::SopInstanceUids,
-        name: "getSOPInstanceUIDs",
-        columns: SOP_INSTANCE_UIDS,
-        ..SERIES_SIZES
-    },
+    SERIES_SIZES.called(Endpoint::SopInstanceUids, "getSOPInstanceUIDs").listing(SOP_INSTANCE_UIDS),
     IMAGE,
+    IMAGE.called(Endpoint::ImageWithMd5Hash, "getImageWithMD5Hash").told(&[SERIES]),
+    IMAGE
+        .called(Endpoint::SingleImage, "getSingleImage")
+        .answering(Answer::Dicom)
+        .told(&[SERIES, SOP])
+        .needing(OF_INSTANCE),
+    LIST.called(Endpoint::NewPatients, "NewPatientsInCollection")
+        .told(&[DATE, COLLECTION, FORMAT])
+        .needing(OF_COLLECTION_SINCE)
+        .listing(PATIENT),
+    LIST.called(Endpoint::NewStudies, "NewStudiesInPatientCollection")
+        .told(&[DATE, COLLECTION, PATIENT_ID, FORMAT])
+        .needing(OF_COLLECTION_SINCE)
+        .listing(PATIENT_STUDY),
     EndpointDescription {
-        endpoint: Endpoint::ImageWithMd5Hash,
-        name: "getImageWithMD5Hash",
-        parameters: &[SERIES],
-        ..IMAGE
-    },
-    EndpointDescription {
-        endpoint: Endpoint::SingleImage,
-        name: "getSingleImage",
-        answer: Answer::Dicom,
-        parameters: &[SERIES, SOP],
-        required: OF_INSTANCE,
-        ..IMAGE
-    },
-    EndpointDescription {
-        endpoint: Endpoint::NewPatients,
-        name: "NewPatientsInCollection",
-        parameters: &[DATE, COLLECTION, FORMAT],
-        required: OF_COLLECTION_SINCE,
-        columns: PATIENT,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::NewStudies,
-        name: "NewStudiesInPatientCollection",
-        parameters: &[DATE, COLLECTION, PATIENT_ID, FORMAT],
-        required: OF_COLLECTION_SINCE,
-        columns: PATIENT_STUDY,
-        ..LIST
-    },
-    EndpointDescription {
-        endpoint: Endpoint::UpdatedSeries,
-        name: "getUpdatedSeries",
-        parameters: &[FROM_DATE, FORMAT],
-        columns: &released("DateReleased"),
         asked_dates: DateFormat::DayMonthYear,
         ..LIST
+            .called(Endpoint::UpdatedSeries, "getUpdatedSeries")
+            .told(&[FROM_DATE, FORMAT])
+            .listing(&released("DateReleased"))
     },
     EndpointDescription {
-        endpoint: Endpoint::SeriesMetadata,
-        name: "getSeriesMetaData",
-        parameters: &[SERIES, FORMAT],
-        required: OF_SERIES,
-        columns: SERIES_METADATA,
         dates: DateFormat::MonthDayYear,
         empty_list: EmptyList::NoContent,
         has_only_texts: true,
         ..LIST
+            .called(Endpoint::SeriesMetadata, "getSeriesMetaData")
+            .told(&[SERIES, FORMAT])
+            .needing(OF_SERIES)
+            .listing(SERIES_METADATA)
     },
-    EndpointDescription {
-        endpoint: Endpoint::SharedList,
-        name: "getContentsByName",
-        parameters: &[NAME],
-        required: &[Parameter::Name],
-        columns: &released("Date Released"),
-        ..LIST
-    },
+    LIST.called(Endpoint::SharedList, "getContentsByName")
+        .told(&[NAME])
+        .needing(&[Parameter::Name])
+        .listing(&released("Date Released")),
 ];
 
 /// What stands above the versions; the server asks for a token there.

@@ -153,44 +153,34 @@ const LIST: EndpointDescription = EndpointDescription {
     has_only_texts: false,
 };
 
-const IMAGE: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::Image,
-    name: "getImage",
-    answer: Answer::Zip,
-    parameters: &[SERIES, NEW_FILE_NAMES, (Parameter::IncludeMd5, "IncludeMD5")],
-    required: OF_SERIES,
-    columns: &[],
-    ..LIST
-};
+const IMAGE: EndpointDescription = LIST
+    .called(Endpoint::Image, "getImage")
+    .answering(Answer::Zip)
+    .told(&[SERIES, NEW_FILE_NAMES, (Parameter::IncludeMd5, "IncludeMD5")])
+    .needing(OF_SERIES);
 
-const SERIES_SIZES: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::SeriesSize,
-    name: "getSeriesSize",
-    parameters: &[SERIES, FORMAT],
-    required: OF_SERIES,
-    columns: SERIES_SIZE,
-    ..LIST
-};
+const SERIES_SIZES: EndpointDescription = LIST
+    .called(Endpoint::SeriesSize, "getSeriesSize")
+    .told(&[SERIES, FORMAT])
+    .needing(OF_SERIES)
+    .listing(SERIES_SIZE);
 
 /// One MD5 over the MD5s of all images below a series, a study, a patient or a collection: exactly one of them.
 pub(super) const MD5_HIERARCHY: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::Md5Hierarchy,
-    name: "getMD5Hierarchy",
     method: Method::Form,
-    answer: Answer::Text,
-    parameters: &[SERIES, STUDY, PATIENT_ID, COLLECTION],
-    columns: &[],
     ..LIST
+        .called(Endpoint::Md5Hierarchy, "getMD5Hierarchy")
+        .answering(Answer::Text)
+        .told(&[SERIES, STUDY, PATIENT_ID, COLLECTION])
 };
 
 pub(super) const DESCRIPTIONS: EndpointDescription = EndpointDescription {
-    endpoint: Endpoint::CollectionDescriptions,
-    name: "getCollectionDescriptions",
-    parameters: &[(Parameter::Collection, "collectionName")],
-    columns: COLLECTION_DESCRIPTIONS,
     empty_list: EmptyList::Brackets,
     json: JsonStyle::Jackson,
     ..LIST
+        .called(Endpoint::CollectionDescriptions, "getCollectionDescriptions")
+        .told(&[(Parameter::Collection, "collectionName")])
+        .listing(COLLECTION_DESCRIPTIONS)
 };
 
 /// What the server says of a series that it does not hand out, around its UID; version 2 says the same.
@@ -210,149 +200,71 @@ pub(super) static V4: Description = Description {
     denial: DENIAL,
     endpoints: &[&[
         LIST,
-        EndpointDescription {
-            endpoint: Endpoint::ModalityValues,
-            name: "getModalityValues",
-            parameters: &[COLLECTION, BODY_PART, FORMAT],
-            columns: MODALITY_VALUES,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::BodyPartValues,
-            name: "getBodyPartValues",
-            parameters: &[COLLECTION, MODALITY, FORMAT],
-            columns: BODY_PART_VALUES,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::ManufacturerValues,
-            name: "getManufacturerValues",
-            parameters: &[COLLECTION, MODALITY, BODY_PART, FORMAT],
-            columns: MANUFACTURER_VALUES,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::Patient,
-            name: "getPatient",
-            parameters: &[COLLECTION, (Parameter::PatientId, "PatientId"), FORMAT],
-            columns: PATIENT,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::PatientsByModality,
-            name: "getPatientByCollectionAndModality",
-            parameters: &[COLLECTION, MODALITY, FORMAT],
-            required: OF_MODALITY,
-            columns: &[text("PatientID").sent_as("PatientId"), number("Authorized")],
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::PatientStudy,
-            name: "getPatientStudy",
-            parameters: &[COLLECTION, PATIENT_ID, STUDY, FORMAT],
-            columns: PATIENT_STUDY,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::Series,
-            name: "getSeries",
-            parameters: SERIES_FILTERS,
-            columns: SERIES_COLUMNS,
-            ..LIST
-        },
+        LIST.called(Endpoint::ModalityValues, "getModalityValues")
+            .told(&[COLLECTION, BODY_PART, FORMAT])
+            .listing(MODALITY_VALUES),
+        LIST.called(Endpoint::BodyPartValues, "getBodyPartValues")
+            .told(&[COLLECTION, MODALITY, FORMAT])
+            .listing(BODY_PART_VALUES),
+        LIST.called(Endpoint::ManufacturerValues, "getManufacturerValues")
+            .told(&[COLLECTION, MODALITY, BODY_PART, FORMAT])
+            .listing(MANUFACTURER_VALUES),
+        LIST.called(Endpoint::Patient, "getPatient")
+            .told(&[COLLECTION, (Parameter::PatientId, "PatientId"), FORMAT])
+            .listing(PATIENT),
+        LIST.called(Endpoint::PatientsByModality, "getPatientByCollectionAndModality")
+            .told(&[COLLECTION, MODALITY, FORMAT])
+            .needing(OF_MODALITY)
+            .listing(&[text("PatientID").sent_as("PatientId"), number("Authorized")]),
+        LIST.called(Endpoint::PatientStudy, "getPatientStudy")
+            .told(&[COLLECTION, PATIENT_ID, STUDY, FORMAT])
+            .listing(PATIENT_STUDY),
+        LIST.called(Endpoint::Series, "getSeries").told(SERIES_FILTERS).listing(SERIES_COLUMNS),
         SERIES_SIZES,
-        EndpointDescription {
-            endpoint: Endpoint::SopInstanceUids,
-            name: "getSOPInstanceUIDs",
-            columns: SOP_INSTANCE_UIDS,
-            ..SERIES_SIZES
-        },
+        SERIES_SIZES.called(Endpoint::SopInstanceUids, "getSOPInstanceUIDs").listing(SOP_INSTANCE_UIDS),
         IMAGE,
+        IMAGE.called(Endpoint::ImageWithMd5Hash, "getImageWithMD5Hash").told(&[SERIES]),
+        IMAGE
+            .called(Endpoint::SingleImage, "getSingleImage")
+            .answering(Answer::Dicom)
+            .told(&[SERIES, SOP])
+            .needing(OF_INSTANCE),
+        LIST.called(Endpoint::NewPatients, "NewPatientsInCollection")
+            .told(&[FROM_DATE, COLLECTION, FORMAT])
+            .needing(OF_COLLECTION_SINCE)
+            .listing(PATIENT),
+        LIST.called(Endpoint::NewStudies, "NewStudiesInPatientCollection")
+            .told(&[FROM_DATE, COLLECTION, PATIENT_ID, FORMAT])
+            .needing(OF_COLLECTION_SINCE)
+            .listing(PATIENT_STUDY),
+        LIST.called(Endpoint::UpdatedSeries, "getUpdatedSeries")
+            .told(&[FROM_DATE, FORMAT])
+            .listing(SERIES_COLUMNS),
         EndpointDescription {
-            endpoint: Endpoint::ImageWithMd5Hash,
-            name: "getImageWithMD5Hash",
-            parameters: &[SERIES],
-            ..IMAGE
-        },
-        EndpointDescription {
-            endpoint: Endpoint::SingleImage,
-            name: "getSingleImage",
-            answer: Answer::Dicom,
-            parameters: &[SERIES, SOP],
-            required: OF_INSTANCE,
-            ..IMAGE
-        },
-        EndpointDescription {
-            endpoint: Endpoint::NewPatients,
-            name: "NewPatientsInCollection",
-            parameters: &[FROM_DATE, COLLECTION, FORMAT],
-            required: OF_COLLECTION_SINCE,
-            columns: PATIENT,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::NewStudies,
-            name: "NewStudiesInPatientCollection",
-            parameters: &[FROM_DATE, COLLECTION, PATIENT_ID, FORMAT],
-            required: OF_COLLECTION_SINCE,
-            columns: PATIENT_STUDY,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::UpdatedSeries,
-            name: "getUpdatedSeries",
-            parameters: &[FROM_DATE, FORMAT],
-            columns: SERIES_COLUMNS,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::SeriesMetadata,
-            name: "getSeriesMetadata",
             method: Method::Form,
-            parameters: &[(Parameter::SeriesList, "list"), FORMAT],
-            required: &[Parameter::SeriesList],
             refuses_unknown_parameters: false,
             // without it, and with CSV, it sends a file of CSV
             asks_for_format: true,
-            columns: SERIES_METADATA,
             ..LIST
+                .called(Endpoint::SeriesMetadata, "getSeriesMetadata")
+                .told(&[(Parameter::SeriesList, "list"), FORMAT])
+                .needing(&[Parameter::SeriesList])
+                .listing(SERIES_METADATA)
         },
         MD5_HIERARCHY,
         DESCRIPTIONS,
-        EndpointDescription {
-            endpoint: Endpoint::CollectionCounts,
-            name: "getCollectionValuesAndCounts",
-            parameters: &[],
-            columns: COLLECTION_COUNTS,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::ModalityCounts,
-            name: "getModalityValuesAndCounts",
-            parameters: &[COLLECTION, BODY_PART],
-            columns: MODALITY_COUNTS,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::BodyPartCounts,
-            name: "getBodyPartValuesAndCounts",
-            parameters: &[COLLECTION, MODALITY],
-            columns: BODY_PART_COUNTS,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::ManufacturerCounts,
-            name: "getManufacturerValuesAndCounts",
-            parameters: &[COLLECTION, MODALITY, BODY_PART],
-            columns: MANUFACTURER_COUNTS,
-            ..LIST
-        },
-        EndpointDescription {
-            endpoint: Endpoint::SpeciesCounts,
-            name: "getSpeciesValuesAndCounts",
-            parameters: &[],
-            columns: SPECIES_COUNTS,
-            ..LIST
-        },
+        LIST.called(Endpoint::CollectionCounts, "getCollectionValuesAndCounts")
+            .told(&[])
+            .listing(COLLECTION_COUNTS),
+        LIST.called(Endpoint::ModalityCounts, "getModalityValuesAndCounts")
+            .told(&[COLLECTION, BODY_PART])
+            .listing(MODALITY_COUNTS),
+        LIST.called(Endpoint::BodyPartCounts, "getBodyPartValuesAndCounts")
+            .told(&[COLLECTION, MODALITY])
+            .listing(BODY_PART_COUNTS),
+        LIST.called(Endpoint::ManufacturerCounts, "getManufacturerValuesAndCounts")
+            .told(&[COLLECTION, MODALITY, BODY_PART])
+            .listing(MANUFACTURER_COUNTS),
+        LIST.called(Endpoint::SpeciesCounts, "getSpeciesValuesAndCounts").told(&[]).listing(SPECIES_COUNTS),
     ]],
 };
