@@ -87,7 +87,7 @@ async fn list(
     let format = command.format.unwrap_or(QueryFormat::Table);
     let mut sheet = Sheet::begin(format, global.json, question.endpoint, paper);
     while let Some(batch) = rows.next().await? {
-        for row in batch {
+        for row in &batch {
             sheet.add(row)?;
         }
     }

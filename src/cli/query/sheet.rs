@@ -26,7 +26,7 @@ pub(super) struct Sheet {
 }
 
 enum Form {
-    Table(Table),
+    Table(Box<Table>),
     /// One array.
     Json,
     /// One object on a line.
@@ -49,14 +49,14 @@ impl Sheet {
             QueryFormat::Csv => Form::Csv,
             QueryFormat::Xml => Form::Xml,
             QueryFormat::Html => Form::Html,
-            QueryFormat::Table | QueryFormat::Raw => Form::Table(Table::new()),
+            QueryFormat::Table | QueryFormat::Raw => Form::Table(Box::new(Table::new())),
         };
         let columns = endpoint.columns.iter().map(|column| column.name.to_owned()).collect();
         Self { form, columns, late: BTreeSet::new(), paper, rows: 0 }
     }
 
     /// Writes one row. The first one says which columns there are beside the documented ones.
-    pub(super) fn add(&mut self, row: Row) -> anyhow::Result<()> {
+    pub(super) fn add(&mut self, row: &Row) -> anyhow::Result<()> {
         if self.rows == 0 {
             let unknown = row.keys().filter(|name| !self.columns.contains(name)).cloned().collect::<Vec<_>>();
             self.columns.extend(unknown);
@@ -71,10 +71,10 @@ impl Sheet {
                 table.add_row(fields().iter().map(|field| print::plain(field)));
                 return Ok(());
             }
-            Form::Json => format!("{}{}", if is_first { "\n" } else { ",\n" }, serde_json::to_string(&row)?),
-            Form::JsonLines => format!("{}\n", serde_json::to_string(&row)?),
+            Form::Json => format!("{}{}", if is_first { "\n" } else { ",\n" }, serde_json::to_string(row)?),
+            Form::JsonLines => format!("{}\n", serde_json::to_string(row)?),
             Form::Csv => csv_line(&fields())?,
-            Form::Xml => xml_row(&self.columns, &row),
+            Form::Xml => xml_row(&self.columns, row),
             Form::Html => html_row("td", &fields()),
         };
         Ok(self.paper.write_all(line.as_bytes())?)
