@@ -137,7 +137,7 @@ impl Client {
         self.list(Endpoint::Patient, &scope.parameters()).await
     }
 
-    /// Patients of a collection that have a series of a modality (PatientsByModality).
+    /// Patients of a collection that have a series of a modality (`PatientsByModality`).
     pub async fn patients_by_modality(
         &self,
         collection: &CollectionName,
@@ -197,10 +197,11 @@ impl Client {
 
     /// Everything that is known of some series (getSeriesMetadata); those that the service does not know are left out.
     pub async fn series_metadata(&self, series: &[SeriesInstanceUid]) -> Result<Vec<SeriesMetadata>, Error> {
-        let (parameter, at_once) = if self.takes(Endpoint::SeriesMetadata, Parameter::SeriesList) {
-            (Parameter::SeriesList, METADATA_AT_ONCE)
-        } else {
-            (Parameter::SeriesInstanceUid, 1)
+        let (parameter, at_once) = match self.endpoint(Endpoint::SeriesMetadata)? {
+            takes_list if takes_list.parameter(Parameter::SeriesList).is_some() => {
+                (Parameter::SeriesList, METADATA_AT_ONCE)
+            }
+            _ => (Parameter::SeriesInstanceUid, 1),
         };
         let mut found = Vec::new();
         for part in series.chunks(at_once) {
