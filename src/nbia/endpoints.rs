@@ -359,7 +359,7 @@ impl Client {
             )]
             value: Option<String>,
         }
-        let rows: Vec<Row> = self.list(endpoint, parameters).await?.read_readable().await?;
+        let rows: Vec<Row> = self.list(endpoint, parameters).await?.read_all().await?;
         Ok(rows.into_iter().filter_map(|row| row.value).collect())
     }
 

@@ -9,8 +9,8 @@ use tcia_mirror::nbia::{
 
 use super::asked::{Asked, NOT_OFFERED, assert_asked};
 use super::{
-    NBIA_V4, collection, nbia_list, nbia_v4, patient, read, said, series_uid, sop_uid, study_uid, text,
-    zero_bytes,
+    NBIA_V1, NBIA_V2, NBIA_V4, client, collection, nbia_list, nbia_v4, options, patient, read, said,
+    series_uid, sop_uid, study_uid, text, zero_bytes,
 };
 use crate::support::raw_server::{Answer, RawServer};
 
@@ -389,6 +389,30 @@ async fn values_keep_their_blanks_and_quotes_and_rows_without_one_are_passed_ove
     assert_eq!(body_parts, ["ABDOMEN_PELVIS ", "CHEST/ABD"]);
     assert_eq!(manufacturers, ["CTI / MIMVISTA", "\"GE HEALTHCARE\""]);
     assert_eq!(patients, [PatientId::new("1215936303")]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_text_is_not_passed_over_like_one_that_is_not_there() {
+    let list = r#"[{},{"Collection":{"name":"4D-Lung"}},{"Collection":"VICTRE"}]"#;
+    let server = RawServer::in_order([nbia_list(list)]).await;
+
+    let error = nbia_v4(&server).collections().await.unwrap_err();
+
+    assert!(matches!(error, Error::Rejected { endpoint: "getCollectionValues", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn no_endpoint_of_the_archives_own_server_tells_of_itself() {
+    let server = RawServer::in_order([]).await;
+    for path in [NBIA_V1, NBIA_V2, NBIA_V4] {
+        let client = client(&options(&server, path));
+
+        let refused = client.endpoint_description(Endpoint::Patient).await.unwrap_err();
+
+        let told = format!("the dialect {} does not offer metadata", client.dialect());
+        assert_eq!(refused.to_string(), told);
+    }
+    assert!(server.requests().is_empty());
 }
 
 #[tokio::test]
