@@ -15,7 +15,9 @@ mod pace;
 mod redirects;
 mod retries;
 mod rows;
+mod secrets;
 mod series;
+mod tokens;
 
 use std::time::Duration;
 
@@ -70,6 +72,11 @@ fn client(options: &Options) -> Client {
 
 fn stoppable_client(options: &Options, stop: CancellationToken) -> Client {
     Client::new(options, stop, || NOW, fastrand::Rng::with_seed(7)).expect("nothing is sent yet")
+}
+
+/// A client of an address that may be refused.
+fn try_client(options: &Options) -> Result<Client, nbia::Error> {
+    Client::new(options, CancellationToken::new(), || NOW, fastrand::Rng::with_seed(7))
 }
 
 fn nbia_v4(server: &RawServer) -> Client {
