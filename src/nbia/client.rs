@@ -14,7 +14,7 @@ use url::{Url, form_urlencoded};
 use super::body::Body;
 use super::dialect::{Dialect, Endpoint, EndpointDescription, Method, Parameter};
 use super::error::Error;
-use super::http::{Detour, FORM, builder, detour, setup};
+use super::http::{FORM, builder, detour, setup};
 use super::options::{HttpOptions, Options};
 use super::pace::{Lane, Pace};
 use super::retry::{self, RetryOptions};
@@ -74,12 +74,13 @@ impl Client {
             .iter()
             .flat_map(|login| std::iter::once(login.password.clone()).chain(login.client_secret.clone()));
         let secrets = Secrets::new(options.api_key.iter().chain(&options.token).cloned().chain(passwords));
+        let tokens = login.map(|login| TokenSource::new(login, options, secrets.clone()));
         Ok(Self {
             base_url,
             dialect,
             lists: builder(options)?.build().map_err(setup)?,
             images: images.map_err(setup)?,
-            tokens: login.map(|login| TokenSource::new(login, options)).transpose()?,
+            tokens: tokens.transpose()?,
             retry: options.retry.clone(),
             random: Mutex::new(random),
             clock,
@@ -271,11 +272,10 @@ impl Client {
     fn no_answer(&self, endpoint: &'static str, source: reqwest::Error) -> Error {
         let host = self.base_url.authority().to_owned();
         match detour(&source) {
-            Some(Detour::Elsewhere(target)) => {
-                let detour = Detour::Elsewhere(self.shared.secrets.redact(&target)).to_string();
+            Some(detour) => {
+                let detour = self.shared.secrets.redact(&detour.to_string());
                 Error::Redirected { endpoint, host, detour }
             }
-            Some(detour) => Error::Redirected { endpoint, host, detour: detour.to_string() },
             None => Error::NoAnswer { endpoint, host, source: source.without_url() },
         }
     }
@@ -289,8 +289,9 @@ impl Client {
             let Ok(Some(bytes)) = body.chunk().await else { break };
             text.extend_from_slice(&bytes);
         }
-        let text = String::from_utf8_lossy(&text).split_whitespace().collect::<Vec<_>>().join(" ");
-        let text = self.shared.secrets.redact(&text).replace(char::is_control, "\u{FFFD}");
+        let text = self.shared.secrets.redact(&String::from_utf8_lossy(&text));
+        let text =
+            text.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{FFFD}");
         let text = text.chars().take(ERROR_TEXT).collect();
         Error::Status { endpoint, status, text, retry_after }
     }
@@ -346,7 +347,7 @@ fn resolve(options: &Options) -> Result<(Dialect, Url), Error> {
         return Ok((dialect, base_url));
     }
     let recognised = Dialect::recognise(base_url.path());
-    let recognised = recognised.ok_or_else(|| Error::UnknownService { url: options.base_url.to_string() })?;
+    let recognised = recognised.ok_or_else(|| Error::UnknownService { url: base_url.to_string() })?;
     base_url.set_path(&recognised.path);
     if recognised.is_nearest {
         let dialect = recognised.dialect;

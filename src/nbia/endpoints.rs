@@ -137,7 +137,7 @@ impl Client {
         self.list(Endpoint::Patient, &scope.parameters()).await
     }
 
-    /// Patients of a collection that have a series of a modality (PatientsByModality).
+    /// Patients of a collection that have a series of a modality (`PatientsByModality`).
     pub async fn patients_by_modality(
         &self,
         collection: &CollectionName,
@@ -214,10 +214,11 @@ impl Client {
 
     /// Everything that is known of some series (getSeriesMetadata); those that the service does not know are left out.
     pub async fn series_metadata(&self, series: &[SeriesInstanceUid]) -> Result<Vec<SeriesMetadata>, Error> {
-        let (parameter, at_once) = if self.takes(Endpoint::SeriesMetadata, Parameter::SeriesList) {
-            (Parameter::SeriesList, METADATA_AT_ONCE)
-        } else {
-            (Parameter::SeriesInstanceUid, 1)
+        let (parameter, at_once) = match self.endpoint(Endpoint::SeriesMetadata)? {
+            takes_list if takes_list.parameter(Parameter::SeriesList).is_some() => {
+                (Parameter::SeriesList, METADATA_AT_ONCE)
+            }
+            _ => (Parameter::SeriesInstanceUid, 1),
         };
         let mut found = Vec::new();
         for part in series.chunks(at_once) {
@@ -375,7 +376,7 @@ impl Client {
             )]
             value: Option<String>,
         }
-        let rows: Vec<Row> = self.list(endpoint, parameters).await?.read_readable().await?;
+        let rows: Vec<Row> = self.list(endpoint, parameters).await?.read_all().await?;
         Ok(rows.into_iter().filter_map(|row| row.value).collect())
     }
 

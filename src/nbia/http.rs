@@ -76,16 +76,20 @@ pub(super) enum Detour {
 }
 
 fn stay_at_the_place(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let place =
-        |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
     let target = attempt.url().to_string();
-    if attempt.previous().first().map(place).as_ref() != Some(&place(attempt.url())) {
+    if attempt.previous().first().is_none_or(|asked| !is_same_place(asked, attempt.url())) {
         return attempt.error(Detour::Elsewhere(target));
     }
     if attempt.previous().len() > MOST_REDIRECTS {
         return attempt.error(Detour::Endless(target));
     }
     attempt.follow()
+}
+
+/// Whether who is asked there is who is asked here, with nobody else listening.
+fn is_same_place(here: &Url, there: &Url) -> bool {
+    let place = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned));
+    place(here) == place(there) && here.port_or_known_default() == there.port_or_known_default()
 }
 
 /// The redirect that an error is about.
@@ -98,4 +102,27 @@ pub(super) fn detour(error: &reqwest::Error) -> Option<Detour> {
         source = cause.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_redirect_stays_at_the_place_when_scheme_name_and_port_do() {
+        let cases = [
+            ("https://archive.example/a", "https://archive.example/b?c", true),
+            ("https://archive.example/a", "https://ARCHIVE.example:443/b", true),
+            ("https://archive.example/a", "http://archive.example/a", false),
+            ("https://archive.example/a", "http://archive.example:443/a", false),
+            ("http://archive.example/a", "https://archive.example/a", false),
+            ("http://archive.example/a", "http://archive.example:8080/a", false),
+            ("http://archive.example/a", "http://www.archive.example/a", false),
+            ("http://127.0.0.1/a", "http://localhost/a", false),
+        ];
+        for (here, there, is_same) in cases {
+            let (asked, target) = (here.parse().unwrap(), there.parse().unwrap());
+            assert_eq!(is_same_place(&asked, &target), is_same, "{here} {there}");
+        }
+    }
 }

@@ -66,20 +66,14 @@ impl<T> Rows<T> {
 
     /// All rows at once, for lists that are small by nature; one that makes no sense is an error.
     pub async fn read_all(mut self) -> Result<Vec<T>, Error> {
-        let all = self.read_readable().await?;
-        match self.rejected.into_iter().next() {
-            Some(rejected) => Err(Error::Rejected { endpoint: self.endpoint.name, reason: rejected.reason }),
-            None => Ok(all),
-        }
-    }
-
-    /// All rows that make sense.
-    pub(super) async fn read_readable(&mut self) -> Result<Vec<T>, Error> {
         let mut all = Vec::new();
         while let Some(rows) = self.next().await? {
             all.extend(rows);
         }
-        Ok(all)
+        match self.rejected.into_iter().next() {
+            Some(rejected) => Err(Error::Rejected { endpoint: self.endpoint.name, reason: rejected.reason }),
+            None => Ok(all),
+        }
     }
 
     /// The name of the endpoint that answers.

@@ -16,15 +16,28 @@ use url::{Url, form_urlencoded};
 use super::error::Error;
 use super::http::{self, FORM, setup};
 use super::options::Options;
+use super::secrets::Secrets;
 
 /// How errors call the request.
 const ENDPOINT: &str = "oauth/token";
 /// A token is renewed so long before its end, or when a tenth of its life is left if that is less.
 const AHEAD: Duration = Duration::from_mins(1);
 /// Life of a token whose server does not tell it.
-const UNKNOWN_LIFE_S: u64 = 300;
+const UNKNOWN_LIFE: Duration = Duration::from_mins(5);
+/// Longest life that is believed: the archive's tokens lived two hours.
+const LONGEST_LIFE: Duration = Duration::from_hours(24);
 /// Longest answer that is read.
 const LONGEST_ANSWER: usize = 64 << 10;
+
+/// The reasons of RFC 6749, section 5.2; anything else might be what the server was sent.
+const REASONS: [&str; 6] = [
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+];
 
 /// A user of a server that asks for tokens.
 #[derive(Clone, Debug)]
@@ -46,6 +59,7 @@ pub(super) struct TokenSource {
     login: Login,
     http: reqwest::Client,
     answer_within: Duration,
+    secrets: Secrets,
     grant: Mutex<Option<Grant>>,
 }
 
@@ -68,9 +82,14 @@ struct Refused {
 }
 
 impl TokenSource {
-    pub(super) fn new(login: Login, options: &Options) -> Result<Self, Error> {
+    /// `secrets` learns the tokens that are handed out.
+    pub(super) fn new(login: Login, options: &Options, secrets: Secrets) -> Result<Self, Error> {
+        if login.token_url.password().is_some() || !login.token_url.username().is_empty() {
+            return Err(Error::SecretInAddress);
+        }
         let http = http::builder_without_secrets(options, &login.token_url)?.build().map_err(setup)?;
-        Ok(Self { login, http, answer_within: options.http.first_byte_timeout, grant: Mutex::new(None) })
+        let answer_within = options.http.first_byte_timeout;
+        Ok(Self { login, http, answer_within, secrets, grant: Mutex::new(None) })
     }
 
     /// The header of a request. Who comes while the server is asked waits for that one answer.
@@ -113,7 +132,8 @@ impl TokenSource {
         let host = || self.login.token_url.authority().to_owned();
         let no_answer = |source: reqwest::Error| match http::detour(&source) {
             Some(detour) => {
-                Error::Redirected { endpoint: ENDPOINT, host: host(), detour: detour.to_string() }
+                let detour = self.secrets.redact(&detour.to_string());
+                Error::Redirected { endpoint: ENDPOINT, host: host(), detour }
             }
             None => Error::NoAnswer { endpoint: ENDPOINT, host: host(), source: source.without_url() },
         };
@@ -136,10 +156,13 @@ impl TokenSource {
         let Some(granted) = granted.filter(|granted| !granted.access_token.is_empty()) else {
             return Err(self.refusal(status, text));
         };
-        let life = Duration::from_secs(granted.expires_in.unwrap_or(UNKNOWN_LIFE_S));
+        let (token, refresh_token) =
+            (granted.access_token.into(), granted.refresh_token.map(SecretString::from));
+        std::iter::once(&token).chain(&refresh_token).for_each(|secret| self.secrets.learn(secret));
+        let life = granted.expires_in.map_or(UNKNOWN_LIFE, Duration::from_secs).min(LONGEST_LIFE);
         Ok(Grant {
-            token: granted.access_token.into(),
-            refresh_token: granted.refresh_token.map(Into::into),
+            token,
+            refresh_token,
             renew_at: Instant::now() + life.saturating_sub(AHEAD.min(life / 10)),
         })
     }
@@ -149,13 +172,9 @@ impl TokenSource {
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
             return Error::Status { endpoint: ENDPOINT, status, text: String::new(), retry_after: None };
         }
-        // one of RFC 6749, section 5.2; anything else might be what it was sent
-        let code = serde_json::from_slice::<Refused>(text).ok().map(|refused| refused.error);
-        let is_known = |code: &String| code.starts_with("invalid_") || code.starts_with("un");
-        let is_word =
-            |code: &String| code.len() < 40 && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        let reason = code.filter(is_known).filter(is_word).unwrap_or_else(|| "no reason".to_owned());
-        Error::TokenRefused { host, status, reason }
+        let refused = serde_json::from_slice::<Refused>(text).ok();
+        let reason = refused.and_then(|refused| REASONS.into_iter().find(|reason| **reason == refused.error));
+        Error::TokenRefused { host, status, reason: reason.unwrap_or("no reason").to_owned() }
     }
 }
 

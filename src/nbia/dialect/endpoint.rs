@@ -17,7 +17,7 @@ pub enum Endpoint {
     ManufacturerValues,
     /// Patients of a collection.
     Patient,
-    /// PatientIDs of a collection that have a series of a modality.
+    /// The patients of a collection that have a series of a modality, by their IDs.
     PatientsByModality,
     /// Studies of a collection or a patient.
     PatientStudy,

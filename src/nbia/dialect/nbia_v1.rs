@@ -92,7 +92,7 @@ const fn released(name: &'static str) -> [Column; 16] {
     ]
 }
 
-/// Columns with names for people; the place of a file that they tell is the StudyID.
+/// Columns with names for people; the place of a file that they tell is the `StudyID`.
 const SERIES_METADATA: &[Column] = &[
     text("SeriesInstanceUID").sent_as("Series UID"),
     text("Collection"),

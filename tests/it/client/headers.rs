@@ -49,18 +49,21 @@ async fn a_request_for_an_image_takes_no_encoding_because_the_zip_is_packed_alre
 #[tokio::test]
 async fn the_api_key_goes_into_its_header_and_never_into_the_address() {
     let image = Answer::literal("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-    let server = RawServer::in_order([nbia_list("[]"), image]).await;
+    let server = RawServer::in_order([nbia_list("[]"), nbia_list("[]"), image]).await;
     let mut options = options(&server, NBIA_V4);
     options.api_key = Some(" 7c5c1f84-secret \n".into());
     let client = client(&options);
 
     client.collections().await.unwrap();
+    client.series_metadata(&[series_uid("1.2.3")]).await.unwrap();
     ask_for_an_image(&client).await;
 
+    assert_eq!(server.requests().len(), 3);
     for request in server.requests() {
         assert!(headers(&request.head).contains(&"api_key: 7c5c1f84-secret".to_owned()), "{}", request.head);
     }
     assert!(server.request_lines().iter().all(|line| !line.contains("7c5c1f84")));
+    assert!(server.requests().iter().all(|request| !request.body.contains("7c5c1f84")));
     assert!(!client.base_url().as_str().contains("7c5c1f84"));
 }
 

@@ -1,12 +1,14 @@
 //! Every list of the Bindaas generation: asked for as JSON by name, with ISO days and `PatientID` throughout.
 
 use jiff::civil::date;
+use serde_json::json;
 use tcia_mirror::dicom::{CollectionName, PatientId};
-use tcia_mirror::nbia::{Dialect, Error, Scope, SeriesSize};
+use tcia_mirror::nbia::{Dialect, Endpoint, Error, Narrowing, Scope, SeriesSize};
 
+use super::asked::{Asked, NOT_OFFERED, assert_asked};
 use super::{
-    BINDAAS_V3, bindaas_list, bindaas_v3, client, collection, options, patient, series_uid, sop_uid,
-    study_uid,
+    BINDAAS_V3, bindaas_list, bindaas_v3, client, collection, options, patient, read, said, series_uid,
+    sop_uid, study_uid,
 };
 use crate::support::raw_server::RawServer;
 
@@ -15,6 +17,46 @@ const PATIENT: &str = r#"[{"PatientID":"TCGA-08-0244","PatientName":"TCGA-08-024
 const STUDY: &str = r#"[{"StudyInstanceUID":"1.3.6.1.4.1.14519.5.2.1.4591.4001.151679082681232740021018262895","StudyDate":"1995-02-26","StudyDescription":"MR BRAIN WITH & WITHOUT CONTRAST","PatientAge":"061Y","PatientID":"TCGA-08-0244","PatientName":"TCGA-08-0244","PatientSex":"F","Collection":"TCGA-GBM","SeriesCount":14}]"#;
 
 const SERIES: &str = r#"[{"SeriesInstanceUID":"1.3.6.1.4.1.14519.5.2.1.4591.4001.179997366585559259370250155567","StudyInstanceUID":"1.3.6.1.4.1.14519.5.2.1.4591.4001.151679082681232740021018262895","Modality":"MR","ProtocolName":"SE\/FL","SeriesDate":"1995-02-26","SeriesDescription":"AXIAL T1","BodyPartExamined":"BRAIN","SeriesNumber":"4.000000","AnnotationsFlag":false,"Collection":"TCGA-GBM","PatientID":"TCGA-08-0244","Manufacturer":"GE MEDICAL SYSTEMS","ManufacturerModelName":"SIGNA EXCITE","SoftwareVersions":"11","ImageCount":"22"}]"#;
+
+/// Named by hand from the guide of this version, format and all.
+#[rustfmt::skip]
+const ASKED: &[Asked] = &[
+    (Endpoint::CollectionValues, "", "GET /services/v3/TCIA/query/getCollectionValues?format=json", ""),
+    (Endpoint::ModalityValues, "", "GET /services/v3/TCIA/query/getModalityValues?format=json", ""),
+    (Endpoint::ModalityValues, "C B", "GET /services/v3/TCIA/query/getModalityValues?Collection=CT+COLONOGRAPHY&BodyPartExamined=CHEST%2FABD&format=json", ""),
+    (Endpoint::ModalityValues, "M", NOT_OFFERED, ""),
+    (Endpoint::BodyPartValues, "C M", "GET /services/v3/TCIA/query/getBodyPartValues?Collection=CT+COLONOGRAPHY&Modality=CT&format=json", ""),
+    (Endpoint::BodyPartValues, "B", NOT_OFFERED, ""),
+    (Endpoint::ManufacturerValues, "C M B", "GET /services/v3/TCIA/query/getManufacturerValues?Collection=CT+COLONOGRAPHY&Modality=CT&BodyPartExamined=CHEST%2FABD&format=json", ""),
+    (Endpoint::Patient, "C", "GET /services/v3/TCIA/query/getPatient?Collection=CT+COLONOGRAPHY&format=json", ""),
+    (Endpoint::Patient, "P", NOT_OFFERED, ""),
+    (Endpoint::PatientsByModality, "", "GET /services/v3/TCIA/query/PatientsByModality?Collection=CT+COLONOGRAPHY&Modality=CT&format=json", ""),
+    (Endpoint::PatientStudy, "C P St", "GET /services/v3/TCIA/query/getPatientStudy?Collection=CT+COLONOGRAPHY&PatientID=STS_010&StudyInstanceUID=1.2.3&format=json", ""),
+    (Endpoint::Series, "C P St Se M B Ma Mo", "GET /services/v3/TCIA/query/getSeries?Collection=CT+COLONOGRAPHY&PatientID=STS_010&StudyInstanceUID=1.2.3&SeriesInstanceUID=1.2.3.4&Modality=CT&BodyPartExamined=CHEST%2FABD&Manufacturer=CMS%2C+Inc.&ManufacturerModelName=SIGNA%2B&format=json", ""),
+    (Endpoint::SeriesSize, "", "GET /services/v3/TCIA/query/getSeriesSize?SeriesInstanceUID=1.2.3.4&format=json", ""),
+    (Endpoint::SopInstanceUids, "", "GET /services/v3/TCIA/query/getSOPInstanceUIDs?SeriesInstanceUID=1.2.3.4&format=json", ""),
+    (Endpoint::Image, "", "GET /services/v3/TCIA/query/getImage?SeriesInstanceUID=1.2.3.4", ""),
+    (Endpoint::SingleImage, "", "GET /services/v3/TCIA/query/getSingleImage?SeriesInstanceUID=1.2.3.4&SOPInstanceUID=1.2.3.4.5", ""),
+    (Endpoint::NewPatients, "", "GET /services/v3/TCIA/query/NewPatientsInCollection?Date=2023-08-04&Collection=CT+COLONOGRAPHY&format=json", ""),
+    (Endpoint::NewStudies, "", "GET /services/v3/TCIA/query/NewStudiesInPatientCollection?Date=2023-08-04&Collection=CT+COLONOGRAPHY&format=json", ""),
+    (Endpoint::SharedList, "", "GET /services/v3/SharedList/query/ContentsByName?name=nbia+5%267", ""),
+    (Endpoint::ImageWithMd5Hash, "", NOT_OFFERED, ""),
+    (Endpoint::UpdatedSeries, "", NOT_OFFERED, ""),
+    (Endpoint::SeriesMetadata, "", NOT_OFFERED, ""),
+    (Endpoint::Md5Hierarchy, "Se", NOT_OFFERED, ""),
+    (Endpoint::Md5Hierarchy, "C P", NOT_OFFERED, ""),
+    (Endpoint::CollectionDescriptions, "", NOT_OFFERED, ""),
+    (Endpoint::CollectionCounts, "", NOT_OFFERED, ""),
+    (Endpoint::ModalityCounts, "", NOT_OFFERED, ""),
+    (Endpoint::BodyPartCounts, "", NOT_OFFERED, ""),
+    (Endpoint::ManufacturerCounts, "", NOT_OFFERED, ""),
+    (Endpoint::SpeciesCounts, "", NOT_OFFERED, ""),
+];
+
+#[tokio::test]
+async fn each_endpoint_is_asked_as_the_guide_says_and_what_it_does_not_name_is_not_asked() {
+    assert_asked(BINDAAS_V3, ASKED).await;
+}
 
 #[tokio::test]
 async fn collections_are_asked_for_as_json() {
@@ -237,4 +279,58 @@ async fn a_probe_asks_for_the_collections() {
 
     assert!(server.requests()[0].head.starts_with("GET /services/v3/TCIA/query/getCollectionValues"));
     assert!(server.requests()[0].head.contains("\r\napi_key: key\r\n"));
+}
+
+#[tokio::test]
+async fn values_come_as_they_stand_and_rows_without_one_are_passed_over() {
+    let server = RawServer::in_order([
+        bindaas_list(r#"[{"Modality":"CT"},{"Modality":"MR"}]"#),
+        bindaas_list(r#"[{},{"BodyPartExamined":"CHEST\/ABD"}]"#),
+        bindaas_list(r#"[{"Manufacturer":"GE MEDICAL SYSTEMS"},{}]"#),
+        bindaas_list(r#"[{"PatientID":"TCGA-08-0244"},{"PatientID":"1215936303"}]"#),
+    ])
+    .await;
+    let (client, scope, narrowing) = (bindaas_v3(&server), Scope::default(), Narrowing::default());
+
+    let modalities = client.modalities(&scope, &narrowing).await.unwrap();
+    let body_parts = client.body_parts(&scope, &narrowing).await.unwrap();
+    let manufacturers = client.manufacturers(&scope, &narrowing).await.unwrap();
+    let patients = client.patients_by_modality(&CollectionName::new("TCGA-GBM"), "MR").await.unwrap();
+
+    assert_eq!(modalities, ["CT", "MR"]);
+    assert_eq!(body_parts, ["CHEST/ABD"]);
+    assert_eq!(manufacturers, ["GE MEDICAL SYSTEMS"]);
+    assert_eq!(patients, ["TCGA-08-0244", "1215936303"].map(PatientId::new));
+}
+
+#[tokio::test]
+async fn a_shared_list_stands_beside_the_queries_of_its_own_version() {
+    let list = r#"[{"SeriesInstanceUID":"1.2.3.4","StudyInstanceUID":"1.2.3","Modality":"MR","SeriesDate":"1995-02-26","SeriesNumber":4,"Collection":"TCGA-PRAD","PatientID":"TCGA-08-0244","ImageCount":22,"Date Released":"2012-05-04"}]"#;
+    for path in ["/services/v3", "/services/v4/TCIA/query", "/gateway/services/v2"] {
+        let server = RawServer::in_order([bindaas_list(list)]).await;
+        let place = path.trim_end_matches("/TCIA/query");
+
+        let series = read(client(&options(&server, path)).shared_list("prostates").await).await;
+
+        let asked = format!("GET {place}/SharedList/query/ContentsByName?name=prostates HTTP/1.1");
+        assert_eq!(server.request_lines(), [asked]);
+        assert_eq!(
+            series.iter().map(said).collect::<Vec<_>>(),
+            [json!({
+                "SeriesInstanceUID": "1.2.3.4", "StudyInstanceUID": "1.2.3", "Modality": "MR",
+                "SeriesDate": "1995-02-26", "SeriesNumber": "4", "Collection": "TCGA-PRAD",
+                "PatientID": "TCGA-08-0244", "ImageCount": 22, "DateReleased": "2012-05-04",
+            })]
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_tells_of_itself_on_request() {
+    let server = RawServer::in_order([bindaas_list(r#"{"queryDescription":"series"}"#)]).await;
+
+    let told = bindaas_v3(&server).endpoint_description(Endpoint::Series).await.unwrap();
+
+    assert_eq!(told, json!({"queryDescription": "series"}));
+    assert_eq!(server.request_lines(), ["GET /services/v3/TCIA/query/getSeries/metadata HTTP/1.1"]);
 }

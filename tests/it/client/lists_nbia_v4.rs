@@ -1,10 +1,17 @@
 //! Every list of nbia-api v4: the line that asks for it, and what its answer means.
 
 use jiff::civil::date;
-use tcia_mirror::dicom::{CollectionName, PatientId};
-use tcia_mirror::nbia::{Dialect, Endpoint, Scope, SeriesSize};
+use serde_json::json;
+use tcia_mirror::dicom::{CollectionName, PatientId, SeriesInstanceUid};
+use tcia_mirror::nbia::{
+    CollectionDescription, Dialect, Endpoint, Error, Md5Scope, Narrowing, Scope, SeriesSize, ValueCount,
+};
 
-use super::{collection, nbia_list, nbia_v4, patient, series_uid, sop_uid, study_uid, zero_bytes};
+use super::asked::{Asked, NOT_OFFERED, assert_asked};
+use super::{
+    NBIA_V1, NBIA_V2, NBIA_V4, client, collection, nbia_list, nbia_v4, options, patient, read, said,
+    series_uid, sop_uid, study_uid, text, zero_bytes,
+};
 use crate::support::raw_server::{Answer, RawServer};
 
 /// The only patient of a list.
@@ -13,6 +20,55 @@ const PATIENT: &str = r#"[{"PatientId":"1.3.6.1.4.1.9328.50.4.0001","PatientName
 const STUDY: &str = r#"[{"StudyInstanceUID":"1.3.6.1.4.1.9328.50.4.10415","StudyDate":"01-01-2000","StudyDescription":"CT SCREENING VIRT COLONOSCOPY","StudyID":"1","PatientAge":"056Y","PatientID":"1.3.6.1.4.1.9328.50.4.0010","PatientName":"1.3.6.1.4.1.9328.50.4.0010","PatientSex":"M","Collection":"CT COLONOGRAPHY","SeriesCount":3,"Authorized":1}]"#;
 
 const SERIES: &str = r#"[{"SeriesInstanceUID":"1.3.6.1.4.1.14519.5.2.1.7695.2311.498163603405178114978583022189","StudyInstanceUID":"1.3.6.1.4.1.14519.5.2.1.7695.2311.655527230305113320929910807554","Modality":"MR","SeriesDate":"06-19-1990","SeriesDescription":"Sagittal-IR_3DFGRE","BodyPartExamined":"BREAST","SeriesNumber":5,"Collection":"Breast-MRI-NACT-Pilot","Site":"UCSF","PatientID":"UCSF-BR-45","Manufacturer":"GE MEDICAL SYSTEMS","ManufacturerModelName":"GENESIS_SIGNA","SoftwareVersions":"07","ImageCount":180,"MaxSubmissionTimestamp":"08-04-2023","LicenseName":"Creative Commons Attribution 3.0 Unported License","LicenseURI":"http:\/\/creativecommons.org\/licenses\/by\/3.0\/","DataDescriptionURI":"https:\/\/doi.org\/10.7937\/K9\/TCIA.2016.QHSYHJKY","FileSize":24380256,"ReleasedStatus":"Yes","DateReleased":"08-07-2023","StudyDesc":"MR BREAST","StudyDate":"06-19-1990","ThirdPartyAnalysis":"NO","Authorized":1}]"#;
+
+/// Named by hand from the source of the service, which refuses every filter that a list does not have.
+#[rustfmt::skip]
+const ASKED: &[Asked] = &[
+    (Endpoint::CollectionValues, "", "GET /nbia-api/services/v4/getCollectionValues", ""),
+    (Endpoint::ModalityValues, "", "GET /nbia-api/services/v4/getModalityValues", ""),
+    (Endpoint::ModalityValues, "C B", "GET /nbia-api/services/v4/getModalityValues?Collection=CT+COLONOGRAPHY&BodyPartExamined=CHEST%2FABD", ""),
+    (Endpoint::ModalityValues, "M", NOT_OFFERED, ""),
+    (Endpoint::BodyPartValues, "C M", "GET /nbia-api/services/v4/getBodyPartValues?Collection=CT+COLONOGRAPHY&Modality=CT", ""),
+    (Endpoint::BodyPartValues, "B", NOT_OFFERED, ""),
+    (Endpoint::ManufacturerValues, "C M B", "GET /nbia-api/services/v4/getManufacturerValues?Collection=CT+COLONOGRAPHY&Modality=CT&BodyPartExamined=CHEST%2FABD", ""),
+    (Endpoint::ManufacturerValues, "Ma", NOT_OFFERED, ""),
+    (Endpoint::Patient, "", "GET /nbia-api/services/v4/getPatient", ""),
+    (Endpoint::Patient, "C P", "GET /nbia-api/services/v4/getPatient?Collection=CT+COLONOGRAPHY&PatientId=STS_010", ""),
+    (Endpoint::Patient, "St", NOT_OFFERED, ""),
+    (Endpoint::PatientsByModality, "", "GET /nbia-api/services/v4/getPatientByCollectionAndModality?Collection=CT+COLONOGRAPHY&Modality=CT", ""),
+    (Endpoint::PatientStudy, "C P St", "GET /nbia-api/services/v4/getPatientStudy?Collection=CT+COLONOGRAPHY&PatientID=STS_010&StudyInstanceUID=1.2.3", ""),
+    (Endpoint::PatientStudy, "Se", NOT_OFFERED, ""),
+    (Endpoint::Series, "", "GET /nbia-api/services/v4/getSeries", ""),
+    (Endpoint::Series, "C P St Se M B Ma Mo", "GET /nbia-api/services/v4/getSeries?Collection=CT+COLONOGRAPHY&PatientID=STS_010&StudyInstanceUID=1.2.3&SeriesInstanceUID=1.2.3.4&Modality=CT&BodyPartExamined=CHEST%2FABD&Manufacturer=CMS%2C+Inc.&ManufacturerModelName=SIGNA%2B", ""),
+    (Endpoint::SeriesSize, "", "GET /nbia-api/services/v4/getSeriesSize?SeriesInstanceUID=1.2.3.4", ""),
+    (Endpoint::SopInstanceUids, "", "GET /nbia-api/services/v4/getSOPInstanceUIDs?SeriesInstanceUID=1.2.3.4", ""),
+    (Endpoint::Image, "", "GET /nbia-api/services/v4/getImage?SeriesInstanceUID=1.2.3.4&NewFileNames=Yes&IncludeMD5=yes", ""),
+    (Endpoint::ImageWithMd5Hash, "", "GET /nbia-api/services/v4/getImageWithMD5Hash?SeriesInstanceUID=1.2.3.4", ""),
+    (Endpoint::SingleImage, "", "GET /nbia-api/services/v4/getSingleImage?SeriesInstanceUID=1.2.3.4&SOPInstanceUID=1.2.3.4.5", ""),
+    (Endpoint::NewPatients, "", "GET /nbia-api/services/v4/NewPatientsInCollection?fromDate=08-04-2023&Collection=CT+COLONOGRAPHY", ""),
+    (Endpoint::NewStudies, "", "GET /nbia-api/services/v4/NewStudiesInPatientCollection?fromDate=08-04-2023&Collection=CT+COLONOGRAPHY", ""),
+    (Endpoint::UpdatedSeries, "", "GET /nbia-api/services/v4/getUpdatedSeries?fromDate=08-04-2023", ""),
+    (Endpoint::SeriesMetadata, "", "POST /nbia-api/services/v4/getSeriesMetadata", "list=1.2.3.4&format=json"),
+    (Endpoint::SharedList, "", NOT_OFFERED, ""),
+    (Endpoint::Md5Hierarchy, "Se", "POST /nbia-api/services/v4/getMD5Hierarchy", "SeriesInstanceUID=1.2.3.4"),
+    (Endpoint::Md5Hierarchy, "St", "POST /nbia-api/services/v4/getMD5Hierarchy", "StudyInstanceUID=1.2.3"),
+    (Endpoint::Md5Hierarchy, "C P", "POST /nbia-api/services/v4/getMD5Hierarchy", "PatientID=STS_010&Collection=CT+COLONOGRAPHY"),
+    (Endpoint::Md5Hierarchy, "C", "POST /nbia-api/services/v4/getMD5Hierarchy", "Collection=CT+COLONOGRAPHY"),
+    (Endpoint::CollectionDescriptions, "", "GET /nbia-api/services/v4/getCollectionDescriptions", ""),
+    (Endpoint::CollectionDescriptions, "C", "GET /nbia-api/services/v4/getCollectionDescriptions?collectionName=CT+COLONOGRAPHY", ""),
+    (Endpoint::CollectionCounts, "", "GET /nbia-api/services/v4/getCollectionValuesAndCounts", ""),
+    (Endpoint::CollectionCounts, "C", NOT_OFFERED, ""),
+    (Endpoint::ModalityCounts, "C B", "GET /nbia-api/services/v4/getModalityValuesAndCounts?Collection=CT+COLONOGRAPHY&BodyPartExamined=CHEST%2FABD", ""),
+    (Endpoint::ModalityCounts, "M", NOT_OFFERED, ""),
+    (Endpoint::BodyPartCounts, "C M", "GET /nbia-api/services/v4/getBodyPartValuesAndCounts?Collection=CT+COLONOGRAPHY&Modality=CT", ""),
+    (Endpoint::ManufacturerCounts, "C M B", "GET /nbia-api/services/v4/getManufacturerValuesAndCounts?Collection=CT+COLONOGRAPHY&Modality=CT&BodyPartExamined=CHEST%2FABD", ""),
+    (Endpoint::SpeciesCounts, "", "GET /nbia-api/services/v4/getSpeciesValuesAndCounts", ""),
+];
+
+#[tokio::test]
+async fn each_endpoint_is_asked_as_the_service_knows_it_and_what_it_lacks_is_not_asked() {
+    assert_asked(NBIA_V4, ASKED).await;
+}
 
 #[tokio::test]
 async fn collections_are_asked_for_without_any_parameter() {
@@ -311,4 +367,205 @@ async fn every_endpoint_that_the_mirror_needs_is_offered() {
         assert!(client.offers(endpoint), "{endpoint:?}");
     }
     assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn values_keep_their_blanks_and_quotes_and_rows_without_one_are_passed_over() {
+    let server = RawServer::in_order([
+        nbia_list(r#"[{"Modality":"CT"},{"Modality":"MR"}]"#),
+        nbia_list(r#"[{},{"BodyPartExamined":"ABDOMEN_PELVIS "},{"BodyPartExamined":"CHEST\/ABD"}]"#),
+        nbia_list(r#"[{},{"Manufacturer":"CTI \/ MIMVISTA"},{"Manufacturer":"\"GE HEALTHCARE\""}]"#),
+        nbia_list(r#"[{"PatientId":"1215936303","Authorized":1}]"#),
+    ])
+    .await;
+    let (client, scope, narrowing) = (nbia_v4(&server), Scope::default(), Narrowing::default());
+
+    let modalities = client.modalities(&scope, &narrowing).await.unwrap();
+    let body_parts = client.body_parts(&scope, &narrowing).await.unwrap();
+    let manufacturers = client.manufacturers(&scope, &narrowing).await.unwrap();
+    let patients = client.patients_by_modality(&CollectionName::new("VICTRE"), "MG").await.unwrap();
+
+    assert_eq!(modalities, ["CT", "MR"]);
+    assert_eq!(body_parts, ["ABDOMEN_PELVIS ", "CHEST/ABD"]);
+    assert_eq!(manufacturers, ["CTI / MIMVISTA", "\"GE HEALTHCARE\""]);
+    assert_eq!(patients, [PatientId::new("1215936303")]);
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_text_is_not_passed_over_like_one_that_is_not_there() {
+    let list = r#"[{},{"Collection":{"name":"4D-Lung"}},{"Collection":"VICTRE"}]"#;
+    let server = RawServer::in_order([nbia_list(list)]).await;
+
+    let error = nbia_v4(&server).collections().await.unwrap_err();
+
+    assert!(matches!(error, Error::Rejected { endpoint: "getCollectionValues", .. }), "{error}");
+}
+
+#[tokio::test]
+async fn no_endpoint_of_the_archives_own_server_tells_of_itself() {
+    let server = RawServer::in_order([]).await;
+    for path in [NBIA_V1, NBIA_V2, NBIA_V4] {
+        let client = client(&options(&server, path));
+
+        let refused = client.endpoint_description(Endpoint::Patient).await.unwrap_err();
+
+        let told = format!("the dialect {} does not offer metadata", client.dialect());
+        assert_eq!(refused.to_string(), told);
+    }
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn updated_series_come_like_any_others() {
+    let server = RawServer::in_order([nbia_list(SERIES), nbia_list(SERIES)]).await;
+    let client = nbia_v4(&server);
+
+    let updated = read(client.updated_series(date(2023, 8, 6)).await).await;
+
+    assert_eq!(updated, read(client.series(&Scope::default()).await).await);
+    assert_eq!(updated[0].date_released.as_deref(), Some("2023-08-07"));
+}
+
+#[tokio::test]
+async fn counts_name_their_column_each_in_its_own_way() {
+    let cases = [
+        (
+            Endpoint::CollectionCounts,
+            r#"[{"Collection":"4D-Lung","Count":20,"Authorized":1}]"#,
+            "4D-Lung",
+            20,
+        ),
+        (Endpoint::ModalityCounts, r#"[{"Modality":"CT","Count":20,"Authorized":1}]"#, "CT", 20),
+        (Endpoint::BodyPartCounts, r#"[{"BodyPart":"CHEST\/ABD","Count":3,"Authorized":1}]"#, "CHEST/ABD", 3),
+        (Endpoint::ManufacturerCounts, r#"[{"Manufacturer":"GE","Count":"4","Authorized":1}]"#, "GE", 4),
+        (Endpoint::SpeciesCounts, r#"[{"Species":"Homo sapiens","Count":5}]"#, "Homo sapiens", 5),
+    ];
+    let server = RawServer::in_order(cases.iter().map(|(_, list, ..)| nbia_list(list))).await;
+    let client = nbia_v4(&server);
+    for (endpoint, _, value, count) in cases {
+        let counts = client.value_counts(endpoint, &Scope::default(), &Narrowing::default()).await.unwrap();
+
+        assert_eq!(counts, [ValueCount { value: Some(value.to_owned()), count }]);
+    }
+}
+
+#[tokio::test]
+async fn patients_without_a_value_are_counted_too() {
+    let server = RawServer::in_order([nbia_list(r#"[{"Count":3,"Authorized":1}]"#)]).await;
+    let (scope, narrowing) = (Scope::default(), Narrowing::default());
+
+    let counts = nbia_v4(&server).value_counts(Endpoint::BodyPartCounts, &scope, &narrowing).await.unwrap();
+
+    assert_eq!(counts, [ValueCount { value: None, count: 3 }]);
+}
+
+#[tokio::test]
+async fn metadata_comes_with_every_column_and_numbers_as_texts() {
+    let list = r#"[{"PatientID":"100_HM10395","PatientName":"100_HM10395","PatientSex":"M","EthnicGroup":"8","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens","StudyInstanceUID":"1.2.3","StudyDate":"09-15-1997","StudyDesc":"p4","AdmittingDiagnosisDescription":"NSCLC","StudyID":"1","PatientAge":"056Y","LongitudinalTemporalEventType":"DIAGNOSIS","LongitudinalTemporalOffsetFromEvent":"12.0","SeriesInstanceUID":"1.2.3.4","Collection":"4D-Lung","Site":"VCU","Modality":"CT","ProtocolName":"4D","SeriesDate":"09-15-1997","SeriesDescription":"P4^P100^S100^I0, Gated, 0.0%","BodyPartExamined":"LUNG","SeriesNumber":"500.000000","AnnotationsFlag":"NO","Manufacturer":"Philips","ManufacturerModelName":"Brilliance Big Bore","PixelSpacing(mm)-Row":"0.9765620","SliceThickness(mm)":"3.000000","SoftwareVersions":"3.6","ImageCount":"50","MaxSubmissionTimestamp":"08-04-2016","LicenseName":"CC BY 3.0","LicenseURI":"http:\/\/creativecommons.org\/licenses\/by\/3.0\/","DataDescriptionURI":"https:\/\/doi.org\/10.7937\/K9\/TCIA.2016.ELN8YGLE","FileSize":"26405888","ReleasedStatus":"Yes","DateReleased":"08-05-2016","ThirdPartyAnalysis":"NO","Authorized":"1"}]"#;
+    let server = RawServer::in_order([nbia_list(list)]).await;
+
+    let asked = [series_uid("1.2.3.4"), series_uid("1.2.3.5")];
+    let metadata = nbia_v4(&server).series_metadata(&asked).await.unwrap();
+
+    assert_eq!(server.requests()[0].body, "list=1.2.3.4%2C1.2.3.5&format=json");
+    assert!(server.requests()[0].head.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"));
+    let [of_series] = &metadata[..] else { panic!("{metadata:?}") };
+    assert_eq!(
+        said(&of_series.series),
+        json!({
+            "PatientID": "100_HM10395", "PatientSex": "M", "StudyInstanceUID": "1.2.3", "StudyDate": "1997-09-15",
+            "StudyDescription": "p4", "AdmittingDiagnosesDescription": "NSCLC", "PatientAge": "056Y",
+            "SeriesInstanceUID": "1.2.3.4", "Collection": "4D-Lung", "Site": "VCU", "Modality": "CT",
+            "ProtocolName": "4D", "SeriesDate": "1997-09-15",
+            "SeriesDescription": "P4^P100^S100^I0, Gated, 0.0%", "BodyPartExamined": "LUNG",
+            "SeriesNumber": "500", "AnnotationsFlag": "NO", "Manufacturer": "Philips",
+            "ManufacturerModelName": "Brilliance Big Bore", "SoftwareVersions": "3.6", "ImageCount": 50,
+            "SubmissionTimestamp": "2016-08-04", "LicenseName": "CC BY 3.0",
+            "LicenseURI": "http://creativecommons.org/licenses/by/3.0/",
+            "DataDescriptionURI": "https://doi.org/10.7937/K9/TCIA.2016.ELN8YGLE", "FileSize": 26_405_888,
+            "ReleasedStatus": "Yes", "DateReleased": "2016-08-05", "ThirdPartyAnalysis": "NO",
+            "Authorized": "1",
+        })
+    );
+    for (found, expected) in [
+        (&of_series.patient_name, "100_HM10395"),
+        (&of_series.ethnic_group, "8"),
+        (&of_series.phantom, "NO"),
+        (&of_series.species_code, "337915000"),
+        (&of_series.species_description, "Homo sapiens"),
+        (&of_series.study_id, "1"),
+        (&of_series.longitudinal_temporal_event_type, "DIAGNOSIS"),
+        (&of_series.longitudinal_temporal_offset_from_event, "12"),
+        (&of_series.pixel_spacing, "0.976562"),
+        (&of_series.slice_thickness, "3"),
+    ] {
+        assert_eq!(found.as_deref(), Some(expected));
+    }
+    assert_eq!((&of_series.sop_class_uid, &of_series.annotation_size), (&None, &None));
+}
+
+#[tokio::test]
+async fn more_than_ten_thousand_series_are_two_forms_and_none_is_none() {
+    let row = |uid| {
+        nbia_list(&format!(
+            r#"[{{"SeriesInstanceUID":"{uid}","StudyInstanceUID":"1.2","Collection":"C","PatientID":"P"}}]"#
+        ))
+    };
+    let server = RawServer::in_order([row("1.2.1"), row("1.2.10001")]).await;
+    let series: Vec<_> = (1..=10_001).map(|number| series_uid(&format!("1.2.{number}"))).collect();
+    let none: [SeriesInstanceUid; 0] = [];
+
+    let of_none = nbia_v4(&server).series_metadata(&none).await.unwrap();
+    let metadata = nbia_v4(&server).series_metadata(&series).await.unwrap();
+
+    assert!(of_none.is_empty());
+    let uids: Vec<_> =
+        metadata.iter().map(|of_series| of_series.series.series_instance_uid.as_str()).collect();
+    assert_eq!(uids, ["1.2.1", "1.2.10001"]);
+    let requests = server.requests();
+    assert_eq!(server.request_lines(), ["POST /nbia-api/services/v4/getSeriesMetadata HTTP/1.1"; 2]);
+    assert_eq!(requests[0].body.matches("%2C").count(), 9_999);
+    assert!(requests[0].body.starts_with("list=1.2.1%2C1.2.2%2C"));
+    assert!(requests[0].body.ends_with("%2C1.2.10000&format=json"));
+    assert_eq!(requests[1].body, "list=1.2.10001&format=json");
+}
+
+#[tokio::test]
+async fn an_md5_is_thirty_two_digits_or_none_and_anything_else_is_refused() {
+    let answers = ["d41d8cd98f00b204e9800998ecf8427e", "", "d41d8cd9", "<html>\n</html>"];
+    let server = RawServer::in_order(answers.map(|answer| text("200 OK", "text/plain", answer))).await;
+    let (client, of) = (nbia_v4(&server), Md5Scope::Collection(CollectionName::new("4D-Lung")));
+
+    let known = client.md5_hierarchy(&of).await.unwrap();
+    let unknown = client.md5_hierarchy(&of).await.unwrap();
+
+    let expected =
+        [0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42, 0x7e];
+    assert_eq!((known, unknown), (Some(expected), None));
+    for _ in 0..2 {
+        let refused = client.md5_hierarchy(&of).await.unwrap_err();
+        assert!(matches!(refused, Error::Rejected { endpoint: "getMD5Hierarchy", .. }), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_description_comes_as_html_with_its_doi() {
+    let list = r#"[{"description":"<p>4D \"Lung\"<\/p>","id":123,"collectionName":"4D-Lung","descriptionURI":"https://doi.org/10.7937/K9/TCIA.2016.ELN8YGLE"},{"description":null,"id":124,"collectionName":"VICTRE","descriptionURI":null}]"#;
+    let server = RawServer::in_order([nbia_list(list), nbia_list("[]")]).await;
+    let client = nbia_v4(&server);
+
+    let descriptions = client.collection_descriptions(None).await.unwrap();
+    let none = client.collection_descriptions(Some(&CollectionName::new("4D"))).await.unwrap();
+
+    let described = CollectionDescription {
+        collection: CollectionName::new("4D-Lung"),
+        description: Some("<p>4D \"Lung\"</p>".to_owned()),
+        data_description_uri: Some("https://doi.org/10.7937/K9/TCIA.2016.ELN8YGLE".to_owned()),
+    };
+    let bare = CollectionDescription {
+        collection: CollectionName::new("VICTRE"),
+        description: None,
+        data_description_uri: None,
+    };
+    assert_eq!((descriptions, none), (vec![described, bare], vec![]));
 }

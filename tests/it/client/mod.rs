@@ -1,22 +1,32 @@
 //! The client and the fetch of a series against literal request lines and literal answers, typed by hand from the
 //! source and the stored responses of the services: nothing here is made by our own server.
 
+mod asked;
 mod bodies;
 mod downloads;
 mod headers;
+mod lists_bindaas_v1;
 mod lists_bindaas_v3;
+mod lists_nbia_v1;
+mod lists_nbia_v2;
 mod lists_nbia_v4;
 mod no_lists;
 mod pace;
+mod recognition;
 mod redirects;
+mod refusals;
 mod retries;
 mod rows;
+mod secrets;
 mod series;
+mod tokens;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tcia_mirror::dicom::{CollectionName, PatientId, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid};
 use tcia_mirror::nbia::{self, Client, HttpOptions, Options, Rate, RetryOptions, Rows, Scope};
 use tokio_util::sync::CancellationToken;
@@ -25,8 +35,12 @@ use crate::support::raw_server::{Answer, RawServer};
 
 /// Where endpoints begin today.
 const NBIA_V4: &str = "/nbia-api/services/v4";
-/// Where they began until 2022.
+/// Where they begin for guests and for who has a token.
+const NBIA_V1: &str = "/nbia-api/services/v1";
+const NBIA_V2: &str = "/nbia-api/services/v2";
+/// Where they began until 2022, and in the beginning.
 const BINDAAS_V3: &str = "/services/v3/TCIA/query";
+const BINDAAS_V1: &str = "/services/TCIA/TCIA/query";
 
 /// Sun, 06 Nov 1994 08:49:37 GMT, the date of the examples in RFC 9110.
 const NOW: Timestamp = Timestamp::constant(784_111_777, 0);
@@ -43,6 +57,7 @@ fn options_of(base_url: &str) -> Options {
         dialect: None,
         api_key: None,
         token: None,
+        login: None,
         ca_file: None,
         contact: "tests@example.org".to_owned(),
         http: HttpOptions::default(),
@@ -59,6 +74,11 @@ fn client(options: &Options) -> Client {
 
 fn stoppable_client(options: &Options, stop: CancellationToken) -> Client {
     Client::new(options, stop, || NOW, fastrand::Rng::with_seed(7)).expect("nothing is sent yet")
+}
+
+/// A client of an address that may be refused.
+fn try_client(options: &Options) -> Result<Client, nbia::Error> {
+    Client::new(options, CancellationToken::new(), || NOW, fastrand::Rng::with_seed(7))
 }
 
 fn nbia_v4(server: &RawServer) -> Client {
@@ -144,6 +164,19 @@ async fn let_everything_run() {
     for _ in 0..2_000 {
         tokio::task::yield_now().await;
     }
+}
+
+/// The rows of a list that is whole.
+async fn read<T: DeserializeOwned>(rows: Result<Rows<T>, nbia::Error>) -> Vec<T> {
+    rows.expect("the answer is a success").read_all().await.expect("the list is whole")
+}
+
+/// What a row says, under the keywords of the record; what it leaves out is left out.
+fn said(row: &impl Serialize) -> Value {
+    let mut said = serde_json::to_value(row).expect("a row is an object");
+    let fields = said.as_object_mut().expect("a row is an object");
+    fields.retain(|_, value| !value.is_null() && *value != json!({}));
+    said
 }
 
 /// The rows of a list, those before a break included, and how the list ended.

@@ -1,7 +1,7 @@
 //! A server that sends literal bytes and keeps every request as it came.
 //!
-//! Of HTTP it knows the blank line that ends a request without a body, and nothing else: status line, headers and
-//! framing are part of the bytes that a test types.
+//! Of HTTP it knows the blank line behind the headers of a request and the length of its body, and nothing else: status
+//! line, headers and framing of an answer are part of the bytes that a test types.
 
 use std::io;
 use std::net::SocketAddr;
@@ -105,6 +105,8 @@ impl Answer {
 pub(crate) struct Request {
     /// Request line and headers, up to and with the blank line.
     pub(crate) head: String,
+    /// What follows them: a form.
+    pub(crate) body: String,
     /// When it was here.
     pub(crate) at: Instant,
 }
@@ -182,7 +184,8 @@ async fn answer_all(
     stream.set_nodelay(true)?;
     while let Some(head) = read_head(&mut stream).await? {
         let answer = take_answer(script, first_line(&head));
-        requests.send_modify(|requests| requests.push(Request { head, at: Instant::now() }));
+        let body = read_body(&mut stream, &head).await?;
+        requests.send_modify(|requests| requests.push(Request { head, body, at: Instant::now() }));
         answer.send(&mut stream).await?;
         if answer.afterwards != Afterwards::NextRequest {
             return Ok(());
@@ -201,6 +204,13 @@ async fn read_head(stream: &mut TcpStream) -> io::Result<Option<String>> {
         }
     }
     Ok(Some(String::from_utf8_lossy(&head).into_owned()))
+}
+
+async fn read_body(stream: &mut TcpStream, head: &str) -> io::Result<String> {
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().expect("the client counts its bytes"))];
+    stream.read_exact(&mut body).await?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 fn take_answer(script: &Script, request_line: &str) -> Answer {
