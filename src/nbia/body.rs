@@ -88,6 +88,11 @@ impl Body {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
+    /// Whether bytes of the service hold a secret that it was sent, as it was sent.
+    pub(super) fn repeats_a_secret(&self, bytes: &[u8]) -> bool {
+        self.shared.secrets.stand_in(bytes)
+    }
+
     /// A text of the service without the secrets that it was sent.
     pub(super) fn redact(&self, text: &str) -> String {
         self.shared.secrets.redact(text)

@@ -59,7 +59,11 @@ impl<T> Rows<T> {
         }
         let mut rows = Vec::new();
         let (description, read) = (self.endpoint, self.read);
-        let cut = self.splitter.push(&bytes, &mut |row| rows.push(read(row, description)));
+        let body = &self.body;
+        let cut = self.splitter.push(&bytes, &mut |row| {
+            let repeats = body.repeats_a_secret(row);
+            rows.push(if repeats { Err(Rejected::of_secret()) } else { read(row, description) });
+        });
         cut.map_err(|source| self.unreadable(source))?;
         Ok(Some(rows.into_iter().filter_map(|row| self.accept(row)).collect()))
     }

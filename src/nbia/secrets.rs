@@ -34,6 +34,16 @@ impl Secrets {
         }
     }
 
+    /// Whether one of them stands in foreign bytes, letter by letter.
+    pub(super) fn stand_in(&self, bytes: &[u8]) -> bool {
+        let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.configured.is_empty() && learnt.is_empty() {
+            return false;
+        }
+        let text = String::from_utf8_lossy(bytes);
+        self.configured.iter().chain(learnt.iter()).any(|secret| text.contains(secret.expose_secret().trim()))
+    }
+
     /// A foreign text without them, also where they are encoded as in an address, in JSON or in HTML.
     pub(super) fn redact(&self, text: &str) -> String {
         let learnt = self.learnt.lock().unwrap_or_else(PoisonError::into_inner);

@@ -35,6 +35,13 @@ pub struct Rejected {
     pub row: String,
 }
 
+impl Rejected {
+    /// A row that holds what this program has sent to prove who it is: no list has a use for that.
+    pub(super) fn of_secret() -> Self {
+        Self { reason: "it repeats a secret that was sent".to_owned(), row: String::new() }
+    }
+}
+
 /// Cuts a JSON array into its elements, whatever pieces it arrives in.
 #[derive(Debug, Default)]
 pub(super) struct RowSplitter {
