@@ -177,6 +177,6 @@ fn the_readers_read_what_was_typed_by_hand() {
         <Row><B c type='java.lang.String'>x, &lt;&amp;&#x3e;</B c></Row></Results>";
     assert_eq!(xml(elements, &names), table(None, &a_and_b));
     let cells = "<TABLE><TR><TH>A</TH><TH>B c</TH></TR><TR><TD>1/&quot;2\"</TD><TD>&nbsp;</TD></TR>\
-        <TR><TD>&nbsp;</TD><TD>x, &lt;&amp;></TD></TR></TABLE></P>";
+        <TR><TD>&nbsp;</TD><TD>x, &lt;&amp;&gt;</TD></TR></TABLE></P>";
     assert_eq!(html(cells, Server::Archive), table(Some(&names), &a_and_b));
 }
