@@ -48,7 +48,7 @@ fn client(served: &Served, generation: &str) -> Client {
 }
 
 /// Asks in every generation; where it must lack the endpoint, the client must say so.
-fn in_each(lacking: &[&str], ask: impl AsyncFn(&Served, Client, &str) -> Result<(), Error>) {
+fn in_each(lacking: &[&str], ask: &impl AsyncFn(&Served, Client, &str) -> Result<(), Error>) {
     let served = Served::new();
     assert_eq!(generations().map(|generation| generation.name), NAMES);
     for name in NAMES {
@@ -133,7 +133,7 @@ fn files(zip: Vec<u8>) -> BTreeSet<Vec<u8>> {
 
 #[test]
 fn values_are_those_of_the_catalogue() {
-    in_each(&[], async |_, client, _| {
+    in_each(&[], &async |_, client, _| {
         assert_eq!(client.collections().await?, [collection()]);
         let (all, narrow) = (Narrowing::default(), in_collection());
         assert_eq!(client.modalities(&narrow, &all).await?, ["CT", "MR"]);
@@ -145,7 +145,7 @@ fn values_are_those_of_the_catalogue() {
 
 #[test]
 fn patients_studies_and_series_are_those_of_the_catalogue() {
-    in_each(&[], async |served, client, name| {
+    in_each(&[], &async |served, client, name| {
         let patients = client.patients(&in_collection()).await?.read_all().await?;
         let patients: BTreeSet<_> = patients.iter().map(|row| row.patient_id.as_str()).collect();
         assert_eq!(patients, served.series.iter().map(|series| series.patient_id.as_str()).collect());
@@ -167,7 +167,7 @@ fn patients_studies_and_series_are_those_of_the_catalogue() {
 
 #[test]
 fn sizes_are_those_of_the_catalogue_and_nothing_is_known_of_others() {
-    in_each(&[], async |served, client, _| {
+    in_each(&[], &async |served, client, _| {
         for series in &served.series {
             let size = client.series_size(&uid(series)).await?.unwrap();
             assert_eq!(size.total_size_in_bytes, Some(series.bytes()));
@@ -181,7 +181,7 @@ fn sizes_are_those_of_the_catalogue_and_nothing_is_known_of_others() {
 
 #[test]
 fn patients_with_a_modality_are_those_of_the_catalogue() {
-    in_each(&["bindaas-v1"], async |_, client, _| {
+    in_each(&["bindaas-v1"], &async |_, client, _| {
         let patients = client.patients_by_modality(&collection(), "MR").await?;
         assert_eq!(patients, [PatientId::new("<a> & 'b/c'")]);
         Ok(())
@@ -190,7 +190,7 @@ fn patients_with_a_modality_are_those_of_the_catalogue() {
 
 #[test]
 fn instances_are_those_of_the_catalogue() {
-    in_each(&["bindaas-v1"], async |served, client, _| {
+    in_each(&["bindaas-v1"], &async |served, client, _| {
         let series = &served.series[1];
         let uids = client.sop_instance_uids(&uid(series)).await?;
         let uids: BTreeSet<_> = uids.iter().map(SopInstanceUid::as_str).collect();
@@ -206,7 +206,7 @@ fn instances_are_those_of_the_catalogue() {
 
 #[test]
 fn patients_and_studies_are_new_behind_the_day_before_their_release() {
-    in_each(&["bindaas-v1"], async |_, client, name| {
+    in_each(&["bindaas-v1"], &async |_, client, name| {
         let day_before = date(2021, 3, 3);
         let patients = client.new_patients(&collection(), day_before).await?.read_all().await?;
         assert_eq!(patients.len(), 1, "{name}");
@@ -222,7 +222,7 @@ fn patients_and_studies_are_new_behind_the_day_before_their_release() {
 
 #[test]
 fn series_are_updated_behind_the_day_before_their_release() {
-    in_each(&["bindaas-v1", "bindaas-v3"], async |served, client, name| {
+    in_each(&["bindaas-v1", "bindaas-v3"], &async |served, client, name| {
         let updated = client.updated_series(date(2021, 3, 3)).await?.read_all().await?;
         assert_eq!(told(&updated), known(&served.series[2..], name), "{name}");
         assert!(client.updated_series(date(2021, 3, 4)).await?.read_all().await?.is_empty(), "{name}");
@@ -232,7 +232,7 @@ fn series_are_updated_behind_the_day_before_their_release() {
 
 #[test]
 fn metadata_are_those_of_the_catalogue() {
-    in_each(&["bindaas-v1", "bindaas-v3"], async |served, client, name| {
+    in_each(&["bindaas-v1", "bindaas-v3"], &async |served, client, name| {
         let uids: Vec<_> = served.series.iter().map(uid).collect();
         let unknown = SeriesInstanceUid::parse("1.2").unwrap();
         let found = client.series_metadata(&[uids, vec![unknown]].concat()).await?;
@@ -249,7 +249,7 @@ fn metadata_are_those_of_the_catalogue() {
 
 #[test]
 fn shared_lists_are_empty_and_not_an_error() {
-    in_each(&["bindaas-v1", "nbia-v4"], async |_, client, _| {
+    in_each(&["bindaas-v1", "nbia-v4"], &async |_, client, _| {
         assert!(client.shared_list("nobody's").await?.read_all().await?.is_empty());
         Ok(())
     });
@@ -257,7 +257,7 @@ fn shared_lists_are_empty_and_not_an_error() {
 
 #[test]
 fn images_are_those_of_the_catalogue() {
-    in_each(&[], async |served, client, name| {
+    in_each(&[], &async |served, client, name| {
         for series in &served.series {
             let image = client.image(&uid(series)).await?;
             assert_eq!(image.md5_list_asked, name == "nbia-v4");
@@ -265,7 +265,7 @@ fn images_are_those_of_the_catalogue() {
         }
         Ok(())
     });
-    in_each(&["bindaas-v1", "bindaas-v3"], async |served, client, name| {
+    in_each(&["bindaas-v1", "bindaas-v3"], &async |served, client, name| {
         let series = &served.series[0];
         let image = client.image_with_md5_hash(&uid(series)).await?;
         assert!(files(bytes(image.body).await?) == series.files.values().cloned().collect(), "{name}");
@@ -275,7 +275,7 @@ fn images_are_those_of_the_catalogue() {
 
 #[test]
 fn md5s_and_descriptions_stand_above_the_versions_as_well() {
-    in_each(&["bindaas-v1", "bindaas-v3", "nbia-v1"], async |served, client, _| {
+    in_each(&["bindaas-v1", "bindaas-v3", "nbia-v1"], &async |served, client, _| {
         let [first, second, third] = served.series.as_slice() else { panic!("three series") };
         let study = md5_over(vec![md5_of_series(first), md5_of_series(second)]);
         let patients = [study.clone(), md5_over(vec![md5_of_series(third)])].map(|md5| md5_over(vec![md5]));
@@ -300,7 +300,7 @@ fn md5s_and_descriptions_stand_above_the_versions_as_well() {
 
 #[test]
 fn counts_are_those_of_the_catalogue() {
-    in_each(&["bindaas-v1", "bindaas-v3", "nbia-v1", "nbia-v2"], async |_, client, _| {
+    in_each(&["bindaas-v1", "bindaas-v3", "nbia-v1", "nbia-v2"], &async |_, client, _| {
         let counted = async |endpoint| {
             let counts = client.value_counts(endpoint, &Scope::default(), &Narrowing::default()).await?;
             Ok::<_, Error>(counts.into_iter().map(|count| (count.value, count.count)).collect::<Vec<_>>())
@@ -317,7 +317,7 @@ fn counts_are_those_of_the_catalogue() {
 
 #[test]
 fn endpoints_describe_themselves_in_bindaas() {
-    in_each(&["nbia-v1", "nbia-v2", "nbia-v4"], async |_, client, _| {
+    in_each(&["nbia-v1", "nbia-v2", "nbia-v4"], &async |_, client, _| {
         let described = client.endpoint_description(Endpoint::Series).await?;
         assert_eq!(described["name"], "getSeries");
         Ok(())
