@@ -119,10 +119,16 @@ impl Reader {
     }
 
     /// Everything that is known of some series, of their studies and of their patients; those that do not lie in the
-    /// tree are left out.
+    /// tree are left out. What the older generations list of studies and patients alone is taken from there.
     pub fn served_metadata(&self, series_instance_uids: &[String], each: EachRow<'_>) -> Result<(), Error> {
         let row = placed_series(
             ", '$.PatientName', patient.patient_name, '$.EthnicGroup', patient.ethnic_group,
+             '$.PatientSex', coalesce(series.patient_sex, patient.patient_sex),
+             '$.PatientAge', coalesce(series.patient_age, study.patient_age),
+             '$.StudyDate', coalesce(series.study_date, study.study_date),
+             '$.StudyDescription', coalesce(series.study_description, study.study_description),
+             '$.AdmittingDiagnosesDescription',
+             coalesce(series.admitting_diagnoses_description, study.admitting_diagnoses_description),
              '$.Phantom', patient.phantom, '$.SpeciesCode', patient.species_code,
              '$.SpeciesDescription', patient.species_description, '$.StudyID', study.study_id,
              '$.LongitudinalTemporalEventType', study.longitudinal_temporal_event_type,

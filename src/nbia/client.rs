@@ -24,6 +24,8 @@ use super::traffic::Traffic;
 
 /// How much of an error answer is kept.
 const ERROR_TEXT: usize = 300;
+/// How much of it is looked at, before its blanks are joined.
+const ERROR_BYTES: usize = 4 * ERROR_TEXT;
 
 /// What bodies share with their client.
 pub(super) struct Shared {
@@ -289,6 +291,7 @@ impl Client {
             let Ok(Some(bytes)) = body.chunk().await else { break };
             text.extend_from_slice(&bytes);
         }
+        text.truncate(ERROR_BYTES);
         let text = self.shared.secrets.redact(&String::from_utf8_lossy(&text));
         let text =
             text.split_whitespace().collect::<Vec<_>>().join(" ").replace(char::is_control, "\u{FFFD}");

@@ -9,7 +9,7 @@ use super::dialect::{Column, DateFormat, EndpointDescription, Kind};
 
 /// Longest row that is taken; real ones have about 800 bytes.
 const LONGEST_ROW: usize = 1 << 20;
-/// How much of a row that makes no sense is kept for the report.
+/// How much of a row that makes no sense, and of the reason, is kept for the report.
 const QUOTED: usize = 200;
 
 /// Why an answer is no list.
@@ -156,7 +156,7 @@ pub(super) fn read_row<T: DeserializeOwned>(
     row: &[u8],
     endpoint: &EndpointDescription,
 ) -> Result<T, Rejected> {
-    let reject = |error: serde_json::Error| Rejected { reason: error.to_string(), row: quote(row) };
+    let reject = |error| reject(&error, row);
     let sent: Map<String, Value> = serde_json::from_slice(row).map_err(reject)?;
     serde_json::from_value(Value::Object(to_keywords(sent, endpoint))).map_err(reject)
 }
@@ -166,11 +166,16 @@ pub(super) fn read_as_sent(
     row: &[u8],
     _endpoint: &EndpointDescription,
 ) -> Result<Map<String, Value>, Rejected> {
-    serde_json::from_slice(row).map_err(|error| Rejected { reason: error.to_string(), row: quote(row) })
+    serde_json::from_slice(row).map_err(|error| reject(&error, row))
 }
 
-fn quote(row: &[u8]) -> String {
-    String::from_utf8_lossy(&row[..row.len().min(QUOTED)]).into_owned()
+fn reject(error: &serde_json::Error, row: &[u8]) -> Rejected {
+    Rejected { reason: quote(error.to_string().as_bytes()), row: quote(row) }
+}
+
+/// The beginning of a text that may be as long as a row.
+fn quote(text: &[u8]) -> String {
+    String::from_utf8_lossy(&text[..text.len().min(QUOTED)]).into_owned()
 }
 
 /// Renames columns to our keywords; null is left out, what we have no name for goes under `Other`.

@@ -38,7 +38,7 @@ struct Tower {
 /// Answers getMD5Hierarchy; what the mirror has nothing of is an empty text.
 pub(super) async fn hierarchy(mirror: Arc<ServedMirror>, request: Request) -> Response {
     let Some((level, filter)) = asked(&request) else { return text(None) };
-    let reading = mirror.read(move |_, reader| build(reader, level, &filter)).await;
+    let reading = mirror.read(move |mirror, reader| build(mirror, reader, level, &filter)).await;
     let built = match reading {
         Ok(reading) => reading.await.map_err(Fault::from).flatten(),
         Err(fault) => Err(fault),
@@ -73,13 +73,19 @@ fn asked(request: &Request) -> Option<(Level, ServedFilter)> {
     })
 }
 
-fn build(reader: &Reader, level: Level, filter: &ServedFilter) -> Result<Option<String>, Fault> {
+fn build(
+    mirror: &ServedMirror,
+    reader: &Reader,
+    level: Level,
+    filter: &ServedFilter,
+) -> Result<Option<String>, Fault> {
     let mut tower = Tower::default();
     reader.served_md5s(filter, &mut |series| {
         tower.add(level, series);
-        ControlFlow::Continue(())
+        if mirror.is_stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    Ok(tower.top(level).map(hex))
+    // what was broken off is the MD5 of something else
+    if mirror.is_stopping() { Err(Fault::BrokenOff) } else { Ok(tower.top(level).map(hex)) }
 }
 
 impl Tower {

@@ -102,6 +102,11 @@ impl ServedMirror {
         &self.root
     }
 
+    /// Whether nobody waits for answers any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     pub(super) fn outlet(&self) -> (Outlet, Inlet) {
         outlet::open(self.stop.clone())
     }

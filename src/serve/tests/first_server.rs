@@ -118,7 +118,8 @@ async fn metadata_of_a_series_are_texts_for_people() {
         answer.text(),
         concat!(
             r#"[{"Series UID":"1.7","Collection":"CT COLONOGRAPHY","Subject ID":"1.3.6.1.4.1.9328.50.4.0001","#,
-            r#""Study UID":"1.3.6.1.4.1.9328.50.4.1","Study Date":"08-29-2017","#,
+            r#""Study UID":"1.3.6.1.4.1.9328.50.4.1","Study Description":"CT SCREENING VIRT COLONOSCOPY","#,
+            r#""Study Date":"08-29-2017","#,
             r#""Series Description":"2. AXIAL T1  C","Manufacturer":"CMS  Inc.","Modality":"CT","#,
             r#""Number of Images":"1","File Size":"4","File Location":"1","Series Number":"2.000000","#,
             r#""Date Released":"Mon Nov 04 11:45:52 UTC 2013","TimeStamp":"2015-05-27 17:12:21.0"}]"#

@@ -200,6 +200,25 @@ async fn a_row_that_names_nothing_is_counted_and_quoted_and_the_others_arrive() 
 }
 
 #[tokio::test]
+async fn of_a_row_that_makes_no_sense_and_of_its_reason_the_beginning_is_kept() {
+    let (long, huge) = ("x".repeat(900), "9".repeat(900_000));
+    let list = format!(r#"[{{"PatientId":"{long}"}},{{"ImageCount":"{huge}","PatientId":{{}}}}]"#);
+    let server = RawServer::in_order([nbia_list(&list), nbia_list(&list)]).await;
+    let client = nbia_v4(&server);
+
+    let (mut series, mut patients) =
+        (client.series(&Scope::default()).await.unwrap(), client.patients(&Scope::default()).await.unwrap());
+    while series.next().await.unwrap().is_some() {}
+    while patients.next().await.unwrap().is_some() {}
+
+    for (count, kept) in [series.rejected(), patients.rejected()] {
+        assert_eq!(count, 2);
+        assert!(kept.iter().all(|Rejected { reason, row }| reason.len() <= 200 && row.len() <= 200));
+        assert!(kept[0].row.starts_with(r#"{"PatientId":"xxx"#));
+    }
+}
+
+#[tokio::test]
 async fn a_series_whose_uid_could_leave_a_directory_is_no_row() {
     let list =
         r#"[{"SeriesInstanceUID":"..\/..\/etc","StudyInstanceUID":"1.2","Collection":"C","PatientID":"P"}]"#;
