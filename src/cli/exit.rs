@@ -60,6 +60,7 @@ impl Exit {
                     Some(
                         nbia::Error::UnknownService { .. }
                             | nbia::Error::SecretInAddress
+                            | nbia::Error::NotHttp { .. }
                             | nbia::Error::Setup { .. }
                     )
                 );

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::arguments::{DownloadFlags, Global, Serve};
 use super::exit::{Exit, UsageError};
 use super::print;
-use super::session::configure;
+use super::session::configure_locally;
 use super::signals::Signals;
 use crate::nbia::Dialect;
 use crate::serve::{self, ServedMirror};
@@ -19,7 +19,7 @@ use crate::serve::{self, ServedMirror};
 const GRACE: Duration = Duration::from_secs(15);
 
 pub(super) async fn run(global: &Global, command: Serve) -> anyhow::Result<Exit> {
-    let config = configure(global, &DownloadFlags::default())?;
+    let config = configure_locally(global, &DownloadFlags::default())?;
     let listen = command.listen.unwrap_or(config.serve.listen);
     guard(listen, config.serve.allow_remote)?;
     let signals = Signals::listen(GRACE)?;

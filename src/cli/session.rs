@@ -41,29 +41,38 @@ pub(super) fn clock() -> Timestamp {
     Timestamp::now()
 }
 
-/// The configuration with the flags of this command over it.
-pub(super) fn configure(global: &Global, download: &DownloadFlags) -> anyhow::Result<Config> {
-    let overrides = Overrides {
+fn overrides(global: &Global) -> Overrides {
+    Overrides {
         config: global.config.clone(),
         root: global.root.clone(),
         base_url: global.base_url.clone(),
         dialect: global.dialect,
-    };
-    let mut config = Config::load(overrides)?;
+    }
+}
+
+/// The configuration with the flags of this command over it.
+pub(super) fn configure(global: &Global, download: &DownloadFlags) -> anyhow::Result<Config> {
+    Ok(with_flags(Config::load(overrides(global))?, download))
+}
+
+/// The same for a command that asks no service, and may run where its keys cannot be read.
+pub(super) fn configure_locally(global: &Global, download: &DownloadFlags) -> anyhow::Result<Config> {
+    Ok(with_flags(Config::load_without_services(overrides(global))?, download))
+}
+
+fn with_flags(mut config: Config, download: &DownloadFlags) -> Config {
     let sync = &mut config.sync;
     sync.parallel = download.parallel.map_or(sync.parallel, |parallel| parallel as usize);
     sync.fetch.how = download.fetch.unwrap_or(sync.fetch.how);
     sync.max_bytes = download.max_bytes;
     if let Some(rate) = download.rate {
-        config
-            .services
-            .iter_mut()
-            .for_each(|service| (service.query_rate, service.image_rate) = (rate, rate));
+        let services = config.services.iter_mut();
+        services.for_each(|service| (service.query_rate, service.image_rate) = (rate, rate));
     }
     for service in &mut config.services {
         service.bandwidth = download.bandwidth.unwrap_or(service.bandwidth);
     }
-    Ok(config)
+    config
 }
 
 /// What flags or, without any, the configuration select; a usage error with neither.

@@ -6,12 +6,12 @@ use comfy_table::presets::NOTHING;
 use super::arguments::{DownloadFlags, Global};
 use super::exit::Exit;
 use super::print;
-use super::session::{clock, configure};
+use super::session::{clock, configure_locally};
 use crate::db::{Reader, Status};
 use crate::mirror::Root;
 
 pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
-    let config = configure(global, &DownloadFlags::default())?;
+    let config = configure_locally(global, &DownloadFlags::default())?;
     let root = Root::open(&config.root)?;
     let status = Reader::open(&root.state_file())?.status(clock().as_second())?;
     if global.json {

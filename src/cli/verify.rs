@@ -10,7 +10,7 @@ use serde_json::json;
 use super::arguments::{Global, Verify};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, configure, local_selections};
+use super::session::{Session, configure, configure_locally, local_selections};
 use crate::config::Config;
 use crate::db::Reader;
 use crate::mirror::{ProblemKind, Root};
@@ -22,16 +22,14 @@ pub(super) async fn run(
     command: Verify,
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
+    let repairs = command.repair && !command.download.dry_run;
+    let configure = if repairs { configure } else { configure_locally };
     let config = configure(global, &command.download)?;
     let selections = local_selections(&command.selection)?;
     if !Root::state_file_of(&config.root).exists() {
         Root::open(&config.root)?;
     }
-    let session = if command.repair && !command.download.dry_run {
-        Some(Session::open(&config, global.json, bars).await?)
-    } else {
-        None
-    };
+    let session = if repairs { Some(Session::open(&config, global.json, bars).await?) } else { None };
     let finding = find(global, &config, &selections);
     let found = match &session {
         None => finding.await?,

@@ -32,6 +32,10 @@ pub enum ConfigError {
     Address { value: String, source: url::ParseError },
     #[error("{what} cannot be {found}: it must be at least {least}")]
     TooSmall { what: &'static str, found: u64, least: u64 },
+    #[error("the secret in {place} is empty")]
+    EmptySecret { place: String },
+    #[error("the variable {name} is no text")]
+    NotText { name: String },
     #[error("no place to get a token from can be told from {base_url}: name it with [service] token_url")]
     NoTokenAddress { base_url: Url },
     #[error(
@@ -45,7 +49,7 @@ pub enum ConfigError {
 pub struct Config {
     /// The mirror.
     pub root: PathBuf,
-    /// The services, at least one; a collection is mirrored from the first that lists it.
+    /// The services, at least one; a collection is mirrored from the first that lists it. None for what asks no service.
     pub services: Vec<nbia::Options>,
     /// The cycle.
     pub sync: sync::Options,
@@ -190,13 +194,25 @@ struct SelectTable {
 impl Config {
     /// Reads the file that flags name, or the first of the usual ones, and lays the overrides over it.
     pub fn load(overrides: Overrides) -> Result<Self, ConfigError> {
+        Self::read(overrides, service::options)
+    }
+
+    /// The same for what asks no service, and so needs neither an address nor a key.
+    pub fn load_without_services(overrides: Overrides) -> Result<Self, ConfigError> {
+        Self::read(overrides, |_, _, _| Ok(Vec::new()))
+    }
+
+    fn read(
+        overrides: Overrides,
+        services: fn(&File, Option<String>, Option<nbia::Dialect>) -> Result<Vec<nbia::Options>, ConfigError>,
+    ) -> Result<Self, ConfigError> {
         let path = overrides.config.or_else(usual_file);
         let file = match &path {
             Some(path) => parse(path, &fs::read_to_string(path).map_err(|source| unreadable(path, source))?)?,
             None => File::default(),
         };
         let root = overrides.root.unwrap_or_else(|| file.root.clone());
-        let services = service::options(&file, overrides.base_url, overrides.dialect)?;
+        let services = services(&file, overrides.base_url, overrides.dialect)?;
         Ok(Self {
             root,
             services,
@@ -284,8 +300,13 @@ fn at_least_one(what: &'static str, found: u32) -> Result<u32, ConfigError> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
+fn text_variable(name: &str) -> Result<Option<String>, ConfigError> {
+    let Some(value) = std::env::var_os(name).filter(|value| !value.is_empty()) else { return Ok(None) };
+    value.into_string().map(Some).map_err(|_bytes| ConfigError::NotText { name: name.to_owned() })
+}
+
 fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    text_variable(name).ok().flatten()
 }
 
 impl Default for File {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::unit::{PerSecond, RequestRate};
-use super::{ConfigError, File, at_least_one, unreadable, variable};
+use super::{ConfigError, File, at_least_one, text_variable, unreadable};
 use crate::nbia;
 
 /// Names of the secrets: `TCIA_MIRROR_<NAME>`, `TCIA_MIRROR_<NAME>_FILE`, and in small letters the credential.
@@ -18,6 +18,8 @@ const API_KEY: &str = "API_KEY";
 const TOKEN: &str = "TOKEN";
 const PASSWORD: &str = "PASSWORD";
 const CLIENT_SECRET: &str = "CLIENT_SECRET";
+/// The dialect that the path tells.
+const AUTO: &str = "auto";
 
 /// `[service]`, or several `[[service]]`.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Default for Service {
     fn default() -> Self {
         Self {
             base_url: nbia::PUBLIC_SERVICE.to_owned(),
-            dialect: "auto".to_owned(),
+            dialect: AUTO.to_owned(),
             api_key_file: PathBuf::new(),
             token_file: PathBuf::new(),
             username: String::new(),
@@ -92,7 +94,7 @@ impl Service {
     fn without_secrets(&self, base_url: String) -> Self {
         Self {
             base_url,
-            dialect: "auto".to_owned(),
+            dialect: AUTO.to_owned(),
             ca_file: self.ca_file.clone(),
             contact: self.contact.clone(),
             ..Self::default()
@@ -102,40 +104,66 @@ impl Service {
     fn address(&self) -> Result<Url, ConfigError> {
         address(&self.base_url)
     }
+
+    fn is_at(&self, base_url: &str) -> bool {
+        self.base_url.trim_end_matches('/') == base_url.trim_end_matches('/')
+    }
+
+    fn is_public(&self) -> bool {
+        self.is_at(nbia::PUBLIC_SERVICE)
+    }
 }
 
 /// The services of a file, or the one that a flag names.
 ///
 /// The public service has a twin for one collection (`nbia-service.md`: NLST lies on a host of its own), which is asked
-/// last, and only for what the first does not list.
+/// last, and only for what the first does not list. Secrets of the environment are those of the first service: with a
+/// flag they go where it points only when no file says that the first service is elsewhere.
 pub(super) fn options(
     file: &File,
     base_url: Option<String>,
     dialect: Option<nbia::Dialect>,
 ) -> Result<Vec<nbia::Options>, ConfigError> {
     let configured = &file.service.0;
+    let first_is_meant = base_url.as_deref().map_or(Ok(true), |base_url| is_first(configured, base_url))?;
     let mut services = match base_url {
         Some(base_url) => vec![named(configured, base_url)?],
         None if configured.is_empty() => vec![Service::default()],
         None => configured.clone(),
     };
     if let [only] = services.as_slice()
-        && only.base_url.trim_end_matches('/') == nbia::PUBLIC_SERVICE
+        && only.is_public()
     {
         services.push(only.without_secrets(nbia::NLST_SERVICE.to_owned()));
     }
-    // secrets of the environment belong to the service that comes first
-    (0..).zip(services).map(|(place, service)| of(file, service, dialect, place == 0)).collect()
+    let of = |(place, service)| of(file, service, dialect, place == 0 && first_is_meant, place == 0);
+    (0..).zip(services).map(of).collect()
 }
 
-/// The table of the service at an address; without one, a service to which no configured secret goes.
+/// Whether a flag may mean the first service: it leads there, or no table leads anywhere else.
+fn is_first(configured: &[Service], base_url: &str) -> Result<bool, ConfigError> {
+    let Some(first) = configured.first().filter(|_| configured.iter().any(|known| !known.is_public())) else {
+        return Ok(true);
+    };
+    Ok(best_match(configured, base_url)?.is_some_and(|known| std::ptr::eq(known, first)))
+}
+
+/// The table of the service at an address: the one with that very address, else one at the same place.
+fn best_match<'a>(configured: &'a [Service], base_url: &str) -> Result<Option<&'a Service>, ConfigError> {
+    let origin = address(base_url)?.origin();
+    let exact = configured.iter().find(|known| known.is_at(base_url));
+    let near = || configured.iter().find(|known| known.address().is_ok_and(|known| known.origin() == origin));
+    Ok(exact.or_else(near))
+}
+
+/// The service at an address; without a table of its own, one to which no configured secret goes.
 fn named(configured: &[Service], base_url: String) -> Result<Service, ConfigError> {
-    let origin = address(&base_url)?.origin();
-    let is_there = |service: &&Service| service.address().is_ok_and(|known| known.origin() == origin);
-    let contact = configured.first().cloned().unwrap_or_default();
-    Ok(match configured.iter().find(is_there) {
-        Some(known) => Service { base_url, ..known.clone() },
-        None => contact.without_secrets(base_url),
+    let first = configured.first().cloned().unwrap_or_default();
+    Ok(match best_match(configured, &base_url)? {
+        Some(known) if known.is_at(&base_url) => known.clone(),
+        // another path may well be another dialect
+        Some(near) => Service { base_url, dialect: AUTO.to_owned(), ..near.clone() },
+        None => first.without_secrets(base_url),
     })
 }
 
@@ -144,11 +172,12 @@ fn of(
     service: Service,
     dialect: Option<nbia::Dialect>,
     takes_environment: bool,
+    takes_flags: bool,
 ) -> Result<nbia::Options, ConfigError> {
     let base_url = service.address()?;
     let read = |name, file| secret(name, file, takes_environment);
     Ok(nbia::Options {
-        dialect: dialect.filter(|_| takes_environment).or(named_dialect(&service.dialect)?),
+        dialect: dialect.filter(|_| takes_flags).or(named_dialect(&service.dialect)?),
         api_key: read(API_KEY, &service.api_key_file)?,
         token: read(TOKEN, &service.token_file)?,
         login: login(&service, &base_url, takes_environment)?,
@@ -179,8 +208,8 @@ fn login(
     takes_environment: bool,
 ) -> Result<Option<nbia::Login>, ConfigError> {
     let username = Some(service.username.clone()).filter(|name| !name.is_empty());
-    let username = username.or_else(|| variable("TCIA_MIRROR_USERNAME").filter(|_| takes_environment));
-    let Some(username) = username else { return Ok(None) };
+    let from_environment = if takes_environment { text_variable("TCIA_MIRROR_USERNAME")? } else { None };
+    let Some(username) = username.or(from_environment) else { return Ok(None) };
     let password = secret(PASSWORD, &service.password_file, takes_environment)?;
     let password = password.ok_or_else(|| ConfigError::NoPassword { username: username.clone() })?;
     let token_url = match service.token_url.as_str() {
@@ -208,7 +237,7 @@ fn address(value: &str) -> Result<Url, ConfigError> {
 }
 
 fn named_dialect(name: &str) -> Result<Option<nbia::Dialect>, ConfigError> {
-    if name == "auto" {
+    if name == AUTO {
         return Ok(None);
     }
     let faulty = |message| ConfigError::Parse { path: "[service] dialect".into(), message };
@@ -221,18 +250,27 @@ fn secret(
     configured: &Path,
     takes_environment: bool,
 ) -> Result<Option<SecretString>, ConfigError> {
-    let variable = |name: &str| variable(name).filter(|_| takes_environment);
-    if let Some(value) = variable(&format!("TCIA_MIRROR_{name}")) {
-        return Ok(Some(value.trim().to_owned().into()));
+    let variable = |name: &str| if takes_environment { text_variable(name) } else { Ok(None) };
+    let direct = format!("TCIA_MIRROR_{name}");
+    if let Some(value) = variable(&direct)? {
+        return told(&direct, &value).map(Some);
     }
-    let named = variable(&format!("TCIA_MIRROR_{name}_FILE")).map(PathBuf::from);
+    let named = variable(&format!("{direct}_FILE"))?.map(PathBuf::from);
     let configured = Some(configured).filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
-    let credential =
-        variable("CREDENTIALS_DIRECTORY").map(|directory| Path::new(&directory).join(name.to_lowercase()));
+    let credentials = variable("CREDENTIALS_DIRECTORY")?;
+    let credential = credentials.map(|directory| Path::new(&directory).join(name.to_lowercase()));
     let file = named.or(configured).or_else(|| credential.filter(|path| path.is_file()));
     let Some(file) = file else { return Ok(None) };
     let value = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
-    Ok(Some(value.trim().to_owned().into()))
+    told(&file.display().to_string(), &value).map(Some)
+}
+
+/// A secret without the line end that editors add; one that is empty is a mistake that would only show as a refusal.
+fn told(place: &str, value: &str) -> Result<SecretString, ConfigError> {
+    match value.trim() {
+        "" => Err(ConfigError::EmptySecret { place: place.to_owned() }),
+        value => Ok(value.to_owned().into()),
+    }
 }
 
 #[cfg(test)]
@@ -295,6 +333,49 @@ mod tests {
         {
             assert!(services(&text, Some(other)).unwrap()[0].api_key.is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn of_two_services_at_one_place_the_one_that_is_named_is_meant_and_its_path_tells_the_dialect() {
+        let (_first, first) = secret_file("api_key_file", "key-of-v1");
+        let (_second, second) = secret_file("api_key_file", "key-of-v3");
+        let table = |path: &str, rest: &str| {
+            format!("[[service]]\nbase_url = \"https://lab.example.org{path}\"\n{rest}")
+        };
+        let text = table("/nbia-api/services/v1", &format!("dialect = \"nbia-v1\"\n{first}"))
+            + &table("/services/v3", &second);
+        let at = |path: &str| {
+            let mut found = services(&text, Some(&format!("https://lab.example.org{path}"))).unwrap();
+            let service = found.remove(0);
+            (service.api_key.unwrap().expose_secret().to_owned(), service.dialect)
+        };
+
+        assert_eq!(at("/services/v3/"), ("key-of-v3".to_owned(), None));
+        assert_eq!(at("/nbia-api/services/v1"), ("key-of-v1".to_owned(), Some(nbia::Dialect::NbiaV1)));
+        assert_eq!(at("/nbia-api/services/v4"), ("key-of-v1".to_owned(), None));
+    }
+
+    #[test]
+    fn the_environment_speaks_of_the_first_service_only() {
+        let two = parse(
+            Path::new("test.toml"),
+            "[[service]]\nbase_url = \"https://one.example.org/services/v3\"\n\
+             [[service]]\nbase_url = \"https://two.example.org/services/v3\"\n",
+        )
+        .unwrap();
+        let is_first = |base_url| is_first(&two.service.0, base_url).unwrap();
+        assert!(is_first("https://one.example.org/services/v3"));
+        assert!(!is_first("https://two.example.org/services/v3"));
+        assert!(!is_first("https://three.example.org/services/v3"));
+        let contact_only = parse(Path::new("test.toml"), "[service]\ncontact = \"a@b\"\n").unwrap();
+        assert!(super::is_first(&contact_only.service.0, "https://three.example.org/services/v3").unwrap());
+    }
+
+    #[test]
+    fn a_secret_that_is_empty_is_refused_with_its_place() {
+        let (file, line) = secret_file("api_key_file", " \n");
+        let refused = services(&format!("[service]\n{line}"), None).unwrap_err().to_string();
+        assert!(refused.contains(file.to_str().unwrap()), "{refused}");
     }
 
     #[test]

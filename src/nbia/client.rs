@@ -76,7 +76,7 @@ impl Client {
             .iter()
             .flat_map(|login| std::iter::once(login.password.clone()).chain(login.client_secret.clone()));
         let secrets = Secrets::new(options.api_key.iter().chain(&options.token).cloned().chain(passwords));
-        let tokens = login.map(|login| TokenSource::new(login, options, secrets.clone()));
+        let tokens = login.map(|login| TokenSource::new(login, options, secrets.clone(), clock));
         Ok(Self {
             base_url,
             dialect,
@@ -344,6 +344,9 @@ fn resolve(options: &Options) -> Result<(Dialect, Url), Error> {
         return Err(Error::SecretInAddress);
     }
     base_url.set_fragment(None);
+    if !matches!(base_url.scheme(), "http" | "https") {
+        return Err(Error::NotHttp { url: base_url.to_string() });
+    }
     if let Some(dialect) = options.dialect {
         let path = base_url.path().trim_end_matches('/').to_owned();
         base_url.set_path(&path);

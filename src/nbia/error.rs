@@ -20,6 +20,8 @@ pub enum Error {
         "the address of the service holds a password or a query: keys travel in TCIA_MIRROR_API_KEY, never in an address"
     )]
     SecretInAddress,
+    #[error("`{url}` is no address of HTTP: it must begin with http:// or https://")]
+    NotHttp { url: String },
     #[error("cannot set up HTTP")]
     Setup { source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the dialect {dialect} does not offer {endpoint}")]
@@ -67,6 +69,7 @@ impl Error {
             }
             Self::UnknownService { .. }
             | Self::SecretInAddress
+            | Self::NotHttp { .. }
             | Self::Setup { .. }
             | Self::NotOffered { .. }
             | Self::Redirected { .. }

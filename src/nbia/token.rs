@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -16,6 +17,7 @@ use url::{Url, form_urlencoded};
 use super::error::Error;
 use super::http::{self, FORM, setup};
 use super::options::Options;
+use super::retry;
 use super::secrets::Secrets;
 
 /// How errors call the request.
@@ -59,6 +61,7 @@ pub(super) struct TokenSource {
     login: Login,
     http: reqwest::Client,
     answer_within: Duration,
+    clock: fn() -> Timestamp,
     secrets: Secrets,
     grant: Mutex<Option<Grant>>,
 }
@@ -83,13 +86,18 @@ struct Refused {
 
 impl TokenSource {
     /// `secrets` learns the tokens that are handed out.
-    pub(super) fn new(login: Login, options: &Options, secrets: Secrets) -> Result<Self, Error> {
+    pub(super) fn new(
+        login: Login,
+        options: &Options,
+        secrets: Secrets,
+        clock: fn() -> Timestamp,
+    ) -> Result<Self, Error> {
         if login.token_url.password().is_some() || !login.token_url.username().is_empty() {
             return Err(Error::SecretInAddress);
         }
         let http = http::builder_without_secrets(options, &login.token_url)?.build().map_err(setup)?;
         let answer_within = options.http.first_byte_timeout;
-        Ok(Self { login, http, answer_within, secrets, grant: Mutex::new(None) })
+        Ok(Self { login, http, answer_within, clock, secrets, grant: Mutex::new(None) })
     }
 
     /// The header of a request. Who comes while the server is asked waits for that one answer.
@@ -137,8 +145,8 @@ impl TokenSource {
             }
             None => Error::NoAnswer { endpoint: ENDPOINT, host: host(), source: source.without_url() },
         };
-        let (status, text) = answered.map_err(late)?.map_err(no_answer)?;
-        self.read(status, &text)
+        let answer = answered.map_err(late)?.map_err(no_answer)?;
+        self.read(&answer)
     }
 
     fn form(&self, proof: &[(&str, &str)]) -> String {
@@ -151,10 +159,10 @@ impl TokenSource {
     }
 
     /// What the server says of itself is not repeated: it may hold what it was sent.
-    fn read(&self, status: StatusCode, text: &[u8]) -> Result<Grant, Error> {
-        let granted = status.is_success().then(|| serde_json::from_slice::<Granted>(text).ok()).flatten();
-        let Some(granted) = granted.filter(|granted| !granted.access_token.is_empty()) else {
-            return Err(self.refusal(status, text));
+    fn read(&self, answer: &Answer) -> Result<Grant, Error> {
+        let granted = answer.status.is_success().then(|| serde_json::from_slice(&answer.text).ok()).flatten();
+        let Some(granted) = granted.filter(|granted: &Granted| !granted.access_token.is_empty()) else {
+            return Err(self.refusal(answer));
         };
         let (token, refresh_token) =
             (granted.access_token.into(), granted.refresh_token.map(SecretString::from));
@@ -167,18 +175,26 @@ impl TokenSource {
         })
     }
 
-    fn refusal(&self, status: StatusCode, text: &[u8]) -> Error {
-        let host = self.login.token_url.authority().to_owned();
+    fn refusal(&self, answer: &Answer) -> Error {
+        let (host, status) = (self.login.token_url.authority().to_owned(), answer.status);
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return Error::Status { endpoint: ENDPOINT, status, text: String::new(), retry_after: None };
+            let retry_after = retry::retry_after(&answer.headers, (self.clock)());
+            return Error::Status { endpoint: ENDPOINT, status, text: String::new(), retry_after };
         }
-        let refused = serde_json::from_slice::<Refused>(text).ok();
+        let refused = serde_json::from_slice::<Refused>(&answer.text).ok();
         let reason = refused.and_then(|refused| REASONS.into_iter().find(|reason| **reason == refused.error));
         Error::TokenRefused { host, status, reason: reason.unwrap_or("no reason").to_owned() }
     }
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> Result<(StatusCode, Vec<u8>), reqwest::Error> {
+/// An answer of the server, read to its end.
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    text: Vec<u8>,
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
     let mut response = request.send().await?;
     let mut text = Vec::new();
     while let Some(bytes) = response.chunk().await? {
@@ -187,5 +203,5 @@ async fn answer(request: reqwest::RequestBuilder) -> Result<(StatusCode, Vec<u8>
             break;
         }
     }
-    Ok((response.status(), text))
+    Ok(Answer { status: response.status(), headers: response.headers().clone(), text })
 }
