@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::catalogue::read_all;
 use super::{Db, Error, Remark};
+use crate::dicom::CollectionName;
 
 /// How old an interrupted walk may be to be gone on with; an older one begins anew.
 const STALE_AFTER_S: i64 = 24 * 60 * 60;
@@ -22,6 +23,18 @@ pub struct Walk {
 }
 
 impl Db {
+    /// The service that has listed series of a collection, the one whose rows are recorded.
+    pub async fn source_of(&self, collection: &CollectionName) -> Result<Option<String>, Error> {
+        let collection = collection.to_string();
+        self.call(move |connection| {
+            let sql =
+                "SELECT walk.base_url FROM series JOIN walk USING (walk_id) WHERE collection = ?1 LIMIT 1";
+            let mut statement = connection.prepare_cached(sql)?;
+            Ok(statement.query_row([collection], |row| row.get(0)).optional()?)
+        })
+        .await
+    }
+
     /// Begins a walk, or goes on with one of the same scope that was interrupted less than a day ago.
     pub async fn begin_walk(
         &self,

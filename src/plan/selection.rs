@@ -118,13 +118,18 @@ impl Selection {
         parts.collect::<Vec<_>>().join(", ")
     }
 
-    /// Whatever it names by itself, for the report of what the service does not list.
+    /// What it names and the service is asked about, for the report of what is not listed: of a series it is not asked
+    /// in which collection it lies.
     pub fn named(&self) -> Vec<(&'static str, String)> {
         let collections = self.collections.iter().map(|name| ("collection", name.to_string()));
         let patients = self.patients.iter().map(|name| ("patient", name.to_string()));
         let studies = self.studies.iter().map(|uid| ("study", uid.to_string()));
         let series = self.series.iter().map(|uid| ("series", uid.to_string()));
-        collections.chain(patients).chain(studies).chain(series).collect()
+        match (self.series.is_empty(), self.studies.is_empty()) {
+            (false, _) => series.collect(),
+            (true, false) => studies.collect(),
+            (true, true) => collections.chain(patients).collect(),
+        }
     }
 
     /// Which of [`Selection::named`] stand for a collection.

@@ -81,6 +81,8 @@ pub(super) struct Draft {
     /// Collections that did not come whole, whose watermarks stay.
     unsettled: HashSet<CollectionName>,
     pub(super) found: BTreeSet<(&'static str, String)>,
+    /// Whether any series of the selection's lists lies everywhere where it looks; `None` before there is one.
+    coverage: Option<bool>,
     decided: HashSet<i64>,
     collections: HashSet<CollectionName>,
     patients: HashSet<(CollectionName, PatientId)>,
@@ -133,8 +135,9 @@ impl Draft {
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Option<i64> {
         let series = &listed.series;
-        if is_listed && selection.covers(series) {
+        if is_listed {
             self.found.extend(selection.names_of(series));
+            self.coverage = self.coverage.max(Some(selection.covers(series)));
         }
         if !selection.matches(series) || !self.decided.insert(listed.series_id) {
             return None;
@@ -210,6 +213,9 @@ impl Draft {
     pub(super) fn note_missing(&mut self, selection: &Selection) {
         let missing = selection.named().into_iter().filter(|name| !self.found.contains(name));
         self.totals.unlisted.extend(missing.map(|(kind, name)| format!("{kind} `{name}`")));
+        if self.coverage.take() == Some(false) {
+            self.totals.unlisted.push("any series that lies in all of what is named at once".to_owned());
+        }
     }
 
     pub(super) fn finish(mut self, requests: u64) -> Plan {

@@ -12,7 +12,7 @@ use tracing::info;
 
 use super::cycle::Cycle;
 use super::draft::{Draft, PAGE, Plan, Planned, Walked, whole_collection};
-use super::remote::Place;
+use super::remote::{Place, Places};
 use super::{Error, Event};
 use crate::db::{Remark, Walk, WatermarkKey};
 use crate::dicom::CollectionName;
@@ -58,7 +58,8 @@ impl Cycle {
     }
 
     async fn known_places(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {
-        let (places, known) = self.places(selection).await?;
+        let Places { places, known, refused } = self.places(selection).await?;
+        draft.totals.unwalked.extend(refused);
         draft.found.extend(known.iter().flat_map(|collection| selection.collections_named(collection)));
         Ok(places)
     }

@@ -8,10 +8,10 @@ use tokio::sync::Mutex;
 use super::Error;
 use super::cycle::Cycle;
 use super::outage::LastOutage;
-use crate::dicom::CollectionName;
+use crate::dicom::{CollectionName, SeriesInstanceUid};
 use crate::nbia::dialect::Parameter;
 use crate::nbia::{self, Client, Endpoint, Scope};
-use crate::plan::{AsksForSeries, Selection};
+use crate::plan::{AsksForSeries, Selection, describe};
 
 /// One service, and how its last outage ended.
 pub(super) struct Remote {
@@ -24,6 +24,16 @@ pub(super) struct Remote {
 pub(super) struct Place {
     pub(super) remote: Arc<Remote>,
     pub(super) scope: Scope,
+}
+
+/// Where to look for a selection.
+#[derive(Default)]
+pub(super) struct Places {
+    pub(super) places: Vec<Place>,
+    /// Names of collections by which any service knows them.
+    pub(super) known: Vec<CollectionName>,
+    /// Collections that are not looked for, and why.
+    pub(super) refused: Vec<String>,
 }
 
 /// A collection as a service spells it.
@@ -66,33 +76,41 @@ impl Cycle {
         self.remotes.iter().skip_while(|known| !Arc::ptr_eq(known, remote)).skip(1)
     }
 
-    /// The places to look for a selection, and the names of collections by which any service knows them.
+    /// The places to look for a selection.
     ///
     /// A collection is looked for where it is listed first; what names no collection begins at the first service.
-    pub(super) async fn places(
-        &self,
-        selection: &Selection,
-    ) -> Result<(Vec<Place>, Vec<CollectionName>), Error> {
+    pub(super) async fn places(&self, selection: &Selection) -> Result<Places, Error> {
         let scopes = selection.scopes(self.first_remote().asks_for_series());
-        let at = |remote: &Arc<Remote>, scope| Place { remote: Arc::clone(remote), scope };
         if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
-            return Ok((
-                scopes.into_iter().map(|scope| at(self.first_remote(), scope)).collect(),
-                Vec::new(),
-            ));
+            let at_first = |scope| Place { remote: Arc::clone(self.first_remote()), scope };
+            return Ok(Places { places: scopes.into_iter().map(at_first).collect(), ..Places::default() });
         }
         let named: Vec<_> = scopes.iter().filter_map(|scope| scope.collection.clone()).collect();
         let listed = self.collections(&named).await?;
-        let names = listed.iter().map(|(_, name)| name.clone()).collect();
-        if scopes.is_empty() {
-            let whole = |(remote, collection): &Listed| {
-                at(remote, Scope { collection: Some(collection.clone()), ..Scope::default() })
-            };
-            return Ok((listed.iter().map(whole).collect(), names));
-        }
+        let whole =
+            |(_, collection): &Listed| Scope { collection: Some(collection.clone()), ..Scope::default() };
+        let scopes = if scopes.is_empty() { listed.iter().map(whole).collect() } else { scopes };
         let mut seen = HashSet::new();
         let places = scopes.into_iter().map(|scope| self.place_of(scope, &listed));
-        Ok((places.filter(|place| seen.insert(place.scope.clone())).collect(), names))
+        let known = listed.iter().map(|(_, name)| name.clone()).collect();
+        let mut found = Places { known, ..Places::default() };
+        for place in places.filter(|place| seen.insert(place.scope.clone())) {
+            match self.other_source(&place).await? {
+                Some(other) => found.refused.push(refusal(&place, &other)),
+                None => found.places.push(place),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The configured service from which a collection has been mirrored so far, when that is another one.
+    ///
+    /// One list that lacks a collection proves nothing, and must not change where it comes from.
+    async fn other_source(&self, place: &Place) -> Result<Option<Arc<Remote>>, Error> {
+        let Some(collection) = &place.scope.collection else { return Ok(None) };
+        let source = self.db.source_of(collection).await?;
+        let known = self.remotes.iter().find(|remote| Some(remote.base_url()) == source.as_deref());
+        Ok(known.filter(|known| !Arc::ptr_eq(known, &place.remote)).cloned())
     }
 
     fn place_of(&self, scope: Scope, listed: &[Listed]) -> Place {
@@ -146,7 +164,7 @@ impl Cycle {
     }
 
     /// The series of a shared list, from the first service that has it.
-    async fn shared_list(&self, name: &str) -> Result<Vec<crate::dicom::SeriesInstanceUid>, Error> {
+    async fn shared_list(&self, name: &str) -> Result<Vec<SeriesInstanceUid>, Error> {
         let mut outcome = Err(Error::NoSharedList { name: name.to_owned() });
         for remote in &self.remotes {
             let question = async |client: &Client| client.shared_list(name).await?.read_all().await;
@@ -180,6 +198,15 @@ impl Cycle {
         }
         Err(Error::Stopped) // not reached: the loop has no end of its own
     }
+}
+
+fn refusal(place: &Place, source: &Remote) -> String {
+    format!(
+        "{}: it has been mirrored from {}, which does not list it now; {} does, and is used once --base-url names it",
+        describe(&place.scope),
+        source.base_url(),
+        place.remote.base_url()
+    )
 }
 
 /// A name as a service spells it, where one lists it.

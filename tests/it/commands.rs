@@ -412,3 +412,28 @@ fn the_demo_leaves_a_tree_that_another_tool_agrees_with() {
     checked.assert_code(0);
     assert_eq!(lines.len(), 379);
 }
+
+#[test]
+fn what_asks_no_service_needs_no_key_and_what_asks_one_names_the_file_that_is_missing() {
+    let (_source, _fake, lab) = lab(&Catalogue::small(1, 1, 500));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    let run = |arguments: &[&str]| {
+        let mut command = lab.command(arguments);
+        Ended::from(command.env("TCIA_MIRROR_API_KEY_FILE", "/nonexistent/key").output().unwrap())
+    };
+
+    for local in [&["status"][..], &["verify"], &["resume", "--dry-run"], &["retry", "--dry-run"]] {
+        run(local).assert_code(0);
+    }
+    let remote = run(&["mirror", "--collection", COLLECTION]).assert_code(2);
+    assert!(remote.stderr.contains("/nonexistent/key"), "{remote:?}");
+}
+
+#[test]
+fn an_address_that_is_not_of_http_is_a_mistake_and_no_outage() {
+    let lab = Lab::new("ftp://127.0.0.1/nbia-api/services/v4");
+
+    let refused = lab.run(&["mirror", "--collection", COLLECTION]).assert_code(2);
+
+    assert!(refused.stderr.contains("must begin with http://"), "{refused:?}");
+}

@@ -86,6 +86,37 @@ fn a_series_is_tried_again_at_the_service_that_listed_it() {
 }
 
 #[test]
+fn a_list_that_lacks_a_collection_does_not_change_where_it_comes_from() {
+    let two = two();
+    two.other.heal();
+    two.lab.run_as_configured(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    let answer = Fault::Answer(200, vec![], br#"[{"Collection":"Other"}]"#.to_vec());
+    two.other.script("getCollectionValues", "", None, answer);
+
+    let refused = two.lab.run_as_configured(&["--json", "mirror", "--collection", COLLECTION]).assert_code(1);
+
+    assert!(refused.stderr.contains("has been mirrored from"), "{refused:?}");
+    let asked = two.holder.requests();
+    assert!(asked.iter().all(|request| request.starts_with("getCollectionValues")), "{asked:?}");
+    assert_eq!((&refused.summary()["placed"], &refused.summary()["withdrawn"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn flags_that_narrow_say_nothing_false_of_what_they_name() {
+    let two = two();
+    two.other.heal();
+    let other = r#"[{"Collection":"Other"},{"Collection":"CT COLONOGRAPHY"}]"#;
+    two.other.script("getCollectionValues", "", None, Fault::Answer(200, vec![], other.into()));
+
+    let elsewhere =
+        two.lab.run_as_configured(&["mirror", "--series", SERIES, "--collection", "Other"]).assert_code(1);
+    two.lab.run_as_configured(&["mirror", "--series", SERIES, "--collection", COLLECTION]).assert_code(0);
+
+    assert!(elsewhere.stderr.contains("in all of what is named at once"), "{elsewhere:?}");
+    assert!(!elsewhere.stderr.contains("does not list collection"), "{elsewhere:?}");
+}
+
+#[test]
 fn the_series_of_a_shared_list_are_mirrored_and_no_others() {
     let source = tempfile::tempdir().unwrap();
     Catalogue::small(3, 2, 500).build(source.path());
@@ -104,6 +135,9 @@ fn the_series_of_a_shared_list_are_mirrored_and_no_others() {
 
     let fetched = fake.requests_of("getImage");
     assert!(fetched.len() == 1 && fetched[0].contains(SERIES), "{fetched:?}");
+
+    let narrowed = ["mirror", "--shared-list", "mine", "--collection", COLLECTION];
+    lab.run(&narrowed).assert_code(0);
 }
 
 #[test]

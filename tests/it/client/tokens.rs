@@ -289,6 +289,23 @@ async fn a_server_of_tokens_that_fails_is_asked_again() {
 }
 
 #[tokio::test]
+async fn a_pause_that_the_server_of_tokens_asks_for_is_kept() {
+    let busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n";
+    let (archive, tokens) =
+        (RawServer::in_order(lists::<0>()).await, RawServer::in_order([Answer::literal(busy)]).await);
+    let mut options = options_with_login(&archive, &tokens);
+    options.retry.attempts = 1;
+
+    let refused = client(&options).collections().await.unwrap_err();
+
+    let asked = Duration::from_hours(1);
+    assert!(
+        matches!(refused, Error::Status { retry_after: Some(pause), .. } if pause == asked),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test]
 async fn who_is_refused_a_token_is_told_why_where_the_reason_is_one_of_the_standard() {
     let cases = [
         (refused("invalid_grant"), "400 Bad Request, invalid_grant"),
