@@ -191,6 +191,10 @@ struct SelectTable {
     model: Vec<String>,
 }
 
+/// What makes the services of a file and the flags about them.
+type ReadServices =
+    fn(&File, Option<String>, Option<nbia::Dialect>) -> Result<Vec<nbia::Options>, ConfigError>;
+
 impl Config {
     /// Reads the file that flags name, or the first of the usual ones, and lays the overrides over it.
     pub fn load(overrides: Overrides) -> Result<Self, ConfigError> {
@@ -202,10 +206,7 @@ impl Config {
         Self::read(overrides, |_, _, _| Ok(Vec::new()))
     }
 
-    fn read(
-        overrides: Overrides,
-        services: fn(&File, Option<String>, Option<nbia::Dialect>) -> Result<Vec<nbia::Options>, ConfigError>,
-    ) -> Result<Self, ConfigError> {
+    fn read(overrides: Overrides, services: ReadServices) -> Result<Self, ConfigError> {
         let path = overrides.config.or_else(usual_file);
         let file = match &path {
             Some(path) => parse(path, &fs::read_to_string(path).map_err(|source| unreadable(path, source))?)?,

@@ -58,10 +58,10 @@ impl Cycle {
     }
 
     async fn known_places(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {
-        let Places { places, known, refused } = self.places(selection).await?;
+        let Places { to_walk, known, refused } = self.places(selection).await?;
         draft.totals.unwalked.extend(refused);
         draft.found.extend(known.iter().flat_map(|collection| selection.collections_named(collection)));
-        Ok(places)
+        Ok(to_walk)
     }
 
     async fn places_to_sync(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {

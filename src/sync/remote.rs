@@ -29,7 +29,7 @@ pub(super) struct Place {
 /// Where to look for a selection.
 #[derive(Default)]
 pub(super) struct Places {
-    pub(super) places: Vec<Place>,
+    pub(super) to_walk: Vec<Place>,
     /// Names of collections by which any service knows them.
     pub(super) known: Vec<CollectionName>,
     /// Collections that are not looked for, and why.
@@ -83,7 +83,7 @@ impl Cycle {
         let scopes = selection.scopes(self.first_remote().asks_for_series());
         if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
             let at_first = |scope| Place { remote: Arc::clone(self.first_remote()), scope };
-            return Ok(Places { places: scopes.into_iter().map(at_first).collect(), ..Places::default() });
+            return Ok(Places { to_walk: scopes.into_iter().map(at_first).collect(), ..Places::default() });
         }
         let named: Vec<_> = scopes.iter().filter_map(|scope| scope.collection.clone()).collect();
         let listed = self.collections(&named).await?;
@@ -97,7 +97,7 @@ impl Cycle {
         for place in places.filter(|place| seen.insert(place.scope.clone())) {
             match self.other_source(&place).await? {
                 Some(other) => found.refused.push(refusal(&place, &other)),
-                None => found.places.push(place),
+                None => found.to_walk.push(place),
             }
         }
         Ok(found)
