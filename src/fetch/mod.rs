@@ -20,9 +20,9 @@ use tracing::{debug, info};
 
 pub use error::Error;
 
-use crate::dicom::{Instance, Series, SopInstanceUid};
+use crate::dicom::{Instance, Series, SeriesInstanceUid, SopInstanceUid};
 use crate::mirror::{Expected, Staging};
-use crate::nbia::{Client, Endpoint};
+use crate::nbia::{self, Client, Endpoint, Md5Scope};
 
 /// What a listing may be wrong by before the download is given up: a tenth and a MiB.
 const LISTED_SIZE_MARGIN: u64 = 1 << 20;
@@ -124,6 +124,31 @@ impl Fetch {
         series: &Series,
         attempts: u32,
     ) -> Result<(Staging, Expected), Error> {
+        let (staging, mut expected) = self.instances(staging, series, attempts).await?;
+        if expected.md5_list.is_none() && self.client.tells_md5s() {
+            expected.md5_hierarchy = self.md5_hierarchy(&series.series_instance_uid).await?;
+        }
+        Ok((staging, expected))
+    }
+
+    /// The one MD5 over all instances, for want of one for each. A server that fails to tell it takes nothing from the
+    /// other proofs.
+    async fn md5_hierarchy(&self, series: &SeriesInstanceUid) -> Result<Option<[u8; 16]>, Error> {
+        match self.client.md5_hierarchy(&Md5Scope::Series(series.clone())).await {
+            Err(error) if !error.is_outage() && !matches!(error, nbia::Error::Stopped) => {
+                debug!(series.uid = %series, "series {series} is proven without an MD5 over it: {error}");
+                Ok(None)
+            }
+            told => Ok(told?),
+        }
+    }
+
+    async fn instances(
+        &self,
+        staging: Staging,
+        series: &Series,
+        attempts: u32,
+    ) -> Result<(Staging, Expected), Error> {
         let expected = self.expected(series).await?;
         if expected.size_bytes.is_some() && staging.check(&expected).is_ok() {
             return Ok((staging, expected));
@@ -160,7 +185,7 @@ impl Fetch {
             Some(_) => None,
             None => Some(self.listed_instances(series).await?),
         };
-        Ok(Expected { image_count, size_bytes, md5_list: None, sop_instance_uids })
+        Ok(Expected { image_count, size_bytes, sop_instance_uids, ..Expected::default() })
     }
 
     async fn listed_instances(&self, series: &Series) -> Result<BTreeSet<SopInstanceUid>, Error> {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use md5::{Digest, Md5};
+
 use super::staging::Staging;
 use crate::dicom::{SeriesInstanceUid, SopInstanceUid};
 
@@ -17,6 +19,8 @@ pub struct Expected {
     pub md5_list: Option<Md5List>,
     /// Which instances.
     pub sop_instance_uids: Option<BTreeSet<SopInstanceUid>>,
+    /// One MD5 over those of all files.
+    pub md5_hierarchy: Option<[u8; 16]>,
 }
 
 /// The list of MD5s that closes a ZIP.
@@ -42,6 +46,8 @@ pub enum VerifyError {
     Md5 { instances: usize, digests: usize },
     #[error("{missing} instances of the service's list are missing, {unexpected} are not in it")]
     Instances { missing: usize, unexpected: usize },
+    #[error("the MD5 over those of all instances is {}, the service has {}", hex(*.found), hex(*.expected))]
+    Md5Hierarchy { expected: [u8; 16], found: [u8; 16] },
     #[error("the service says neither how many instances the series has nor which")]
     NothingToCompare,
     #[error("the series has no instance")]
@@ -63,6 +69,8 @@ pub struct Proof {
     pub md5_list: bool,
     /// Their SOPInstanceUIDs.
     pub sop_instance_uids: bool,
+    /// The one MD5 over all of them.
+    pub md5_hierarchy: bool,
 }
 
 impl fmt::Display for Proof {
@@ -72,6 +80,7 @@ impl fmt::Display for Proof {
             (self.size_bytes, "bytes"),
             (self.md5_list, "md5"),
             (self.sop_instance_uids, "instances"),
+            (self.md5_hierarchy, "hierarchy"),
         ];
         let held: Vec<_> = parts.into_iter().filter(|(held, _)| *held).map(|(_, name)| name).collect();
         formatter.write_str(&held.join("+"))
@@ -112,11 +121,16 @@ impl Staging {
         if let Some(expected) = expected.size_bytes.filter(|expected| *expected != size) {
             return Err(VerifyError::Size { expected, found: size });
         }
+        let found = expected.md5_hierarchy.map(|expected| (expected, self.md5_hierarchy()));
+        if let Some((expected, found)) = found.filter(|(expected, found)| expected != found) {
+            return Err(VerifyError::Md5Hierarchy { expected, found });
+        }
         Ok(Proof {
             image_count: expected.image_count.is_some(),
             size_bytes: expected.size_bytes.is_some(),
             md5_list: expected.md5_list.as_ref().is_some_and(|list| list.without_digest == 0),
             sop_instance_uids: expected.sop_instance_uids.is_some(),
+            md5_hierarchy: expected.md5_hierarchy.is_some(),
         })
     }
 
@@ -128,6 +142,14 @@ impl Staging {
         let known: BTreeSet<_> = list.digests.iter().collect();
         let strangers = self.instances().values().filter(|instance| !known.contains(&instance.md5));
         strangers.map(|instance| instance.sop_instance_uid.clone()).collect()
+    }
+
+    /// The MD5 of the MD5s of all files in hexadecimal, sorted and written one behind the other, as the service has it
+    /// (NBIA-TCIA 865725e, `GeneralSeriesDAOImpl.java`).
+    fn md5_hierarchy(&self) -> [u8; 16] {
+        let mut digests: Vec<_> = self.instances().values().map(|instance| hex(instance.md5)).collect();
+        digests.sort_unstable();
+        Md5::digest(digests.concat()).into()
     }
 
     fn check_instances(&self, listed: &BTreeSet<SopInstanceUid>) -> Result<(), VerifyError> {
@@ -152,6 +174,10 @@ impl Staging {
         }
         Ok(())
     }
+}
+
+fn hex(md5: [u8; 16]) -> String {
+    format!("{:032x}", u128::from_be_bytes(md5))
 }
 
 /// How many elements two sorted lists share, each counted once for each time it stands in both.
@@ -216,7 +242,7 @@ mod tests {
         md5_list: Option<Md5List>,
         sop_instance_uids: Option<BTreeSet<SopInstanceUid>>,
     ) -> Expected {
-        Expected { image_count, size_bytes, md5_list, sop_instance_uids }
+        Expected { image_count, size_bytes, md5_list, sop_instance_uids, md5_hierarchy: None }
     }
 
     fn list(samples: &[Sample], without_digest: u32) -> Md5List {
@@ -272,6 +298,19 @@ mod tests {
         for (expected, refusal) in cases {
             assert_eq!(verify(&[FIRST, SECOND], &expected), Err(refusal), "{expected:?}");
         }
+    }
+
+    #[test]
+    fn one_md5_over_all_files_proves_them_in_whatever_order_they_came() {
+        // printf of the two MD5s that `md5sum` gives, sorted, into `md5sum`
+        let told = 0x7ccc_05be_3b52_23c5_8a1a_658f_5274_774b_u128.to_be_bytes();
+        let with = |md5_hierarchy| Expected { image_count: Some(2), md5_hierarchy, ..Expected::default() };
+
+        for samples in [[FIRST, SECOND], [SECOND, FIRST]] {
+            assert_eq!(verify(&samples, &with(Some(told))).unwrap().to_string(), "count+hierarchy");
+        }
+        let refusal = verify(&[FIRST, THIRD], &with(Some(told))).unwrap_err().to_string();
+        assert!(refusal.ends_with("the service has 7ccc05be3b5223c58a1a658f5274774b"), "{refusal}");
     }
 
     #[test]

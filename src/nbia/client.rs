@@ -1,6 +1,6 @@
 //! A service of the archive: each request paced, retried before its body begins, and counted.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ pub struct Client {
     random: Mutex<fastrand::Rng>,
     clock: fn() -> Timestamp,
     pub(super) image_form: AtomicUsize,
+    pub(super) withholds_md5s: AtomicBool,
     shared: Arc<Shared>,
 }
 
@@ -87,6 +88,7 @@ impl Client {
             random: Mutex::new(random),
             clock,
             image_form: AtomicUsize::new(0),
+            withholds_md5s: AtomicBool::new(false),
             shared: Arc::new(Shared {
                 http: options.http.clone(),
                 pace: Pace::new(options.query_rate, options.image_rate, options.bandwidth),

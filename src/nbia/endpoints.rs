@@ -249,11 +249,23 @@ impl Client {
         Ok(rows.into_iter().map(|row| row.sop_instance_uid).collect())
     }
 
+    /// Whether getMD5Hierarchy is offered and has not been refused so far.
+    pub fn tells_md5s(&self) -> bool {
+        self.offers(Endpoint::Md5Hierarchy) && !self.withholds_md5s.load(Ordering::Relaxed)
+    }
+
     /// One MD5 over all images below something (getMD5Hierarchy); `None` when the service knows nothing of it.
     pub async fn md5_hierarchy(&self, of: &Md5Scope) -> Result<Option<[u8; 16]>, Error> {
         let request = self.request(Endpoint::Md5Hierarchy, &of.parameters())?;
         let endpoint = request.endpoint.name;
-        let text = self.body(&request).await?.text(LONGEST_TEXT).await?;
+        let answered = self.body(&request).await;
+        let body = answered.inspect_err(|error| {
+            let is_lasting = !error.is_outage() && !matches!(error, Error::Stopped);
+            if is_lasting && !self.withholds_md5s.swap(true, Ordering::Relaxed) {
+                warn!("{error}; series are proven without it from now on");
+            }
+        })?;
+        let text = body.text(LONGEST_TEXT).await?;
         match text.trim() {
             "" => Ok(None),
             hex => md5_of(hex)

@@ -48,7 +48,8 @@ fn the_table_for_users_says_of_each_dialect_what_it_is() {
             .filter(|cell| !cell.is_empty())
             .collect::<Vec<_>>()
     };
-    let [singles, by_uid, news, lists, names] = [
+    let [hierarchy, singles, by_uid, news, lists, names] = [
+        "one MD5 over a series",
         "names of the instances, single images",
         "one series asked for by its UID",
         "what is new since a day",
@@ -62,6 +63,7 @@ fn the_table_for_users_says_of_each_dialect_what_it_is() {
         let series = described.endpoint(Endpoint::Series).unwrap();
         assert!(page.contains(&format!("`{}`", described.path)), "{dialect}");
         assert_eq!(names[place], format!("`{dialect}`"));
+        assert_eq!(says_yes(&hierarchy), described.endpoint(Endpoint::Md5Hierarchy).is_some(), "{dialect}");
         assert_eq!(says_yes(&singles), described.endpoint(Endpoint::SingleImage).is_some(), "{dialect}");
         assert_eq!(says_yes(&by_uid), series.parameter(Parameter::SeriesInstanceUid).is_some(), "{dialect}");
         assert_eq!(says_yes(&news), described.endpoint(Endpoint::NewStudies).is_some(), "{dialect}");

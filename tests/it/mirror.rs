@@ -1,5 +1,7 @@
 //! A whole catalogue through the program, in each dialect, compared byte by byte.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::support::catalogue::{COLLECTION, Catalogue, SampleSeries};
@@ -126,7 +128,7 @@ fn identifiers_that_differ_only_in_case_get_paths_that_differ_in_more() {
 
     lab.run(&["mirror", "--collection", COLLECTION, "--parallel", "1"]).assert_code(0);
 
-    let patients: std::collections::BTreeSet<_> =
+    let patients: BTreeSet<_> =
         tree(&lab.root()).keys().map(|path| path.split('/').nth(1).unwrap().to_owned()).collect();
     let first = patients.contains("AbC") && patients.contains("%61%42%63");
     let second = patients.contains("aBc") && patients.contains("%41%62%43");
@@ -299,6 +301,47 @@ fn a_patient_that_cannot_be_listed_is_named_and_the_others_are_mirrored() {
     let others = catalogue.series.iter().filter(|series| series.patient_id != "TEST-0003").cloned().collect();
     assert!(tree(&lab.root()) == Catalogue { series: others }.expected_tree(true));
     assert_sound(&lab.root());
+}
+
+/// What the record says every series was proven by.
+fn proofs(lab: &Lab) -> BTreeSet<String> {
+    let record = rusqlite::Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
+    let mut statement = record.prepare("SELECT proof FROM placement").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn instances_that_come_without_their_md5s_are_proven_by_the_one_over_all_of_them() {
+    let catalogue = Catalogue::small(2, 3, 500);
+    let (_source, fake) = served(&catalogue);
+    let mirror = ["mirror", "--collection", COLLECTION, "--fetch", "instances"];
+
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&mirror).assert_code(0);
+    assert_eq!(proofs(&lab), ["count+bytes+instances+hierarchy".to_owned()].into());
+
+    let another = "0123456789abcdef0123456789abcdef";
+    fake.script("getMD5Hierarchy", "", None, Fault::Answer(200, Vec::new(), another.into()));
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&mirror).assert_code(3);
+    let status = lab.run(&["status"]).assert_code(0);
+    assert!(status.stdout.contains(&format!("the service has {another}")), "{status:?}");
+    assert!(tree(&lab.root()).is_empty());
+}
+
+#[test]
+fn a_server_that_withholds_the_md5_over_a_series_takes_nothing_from_the_other_proofs() {
+    let catalogue = Catalogue::small(4, 2, 500);
+    let (_source, fake) = served(&catalogue);
+    fake.script("getMD5Hierarchy", "", None, Fault::Answer(500, Vec::new(), b"no".to_vec()));
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+
+    lab.run(&["mirror", "--collection", COLLECTION, "--fetch", "instances", "--parallel", "1"])
+        .assert_code(0);
+
+    assert!(tree(&lab.root()) == catalogue.expected_tree(false));
+    assert_eq!(proofs(&lab), ["count+bytes+instances".to_owned()].into());
+    assert_eq!(fake.requests_of("getMD5Hierarchy").len(), 3, "the tries of one request, then no more");
 }
 
 #[test]

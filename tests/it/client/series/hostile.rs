@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    INSTANCES, LICENSE, Mirror, ZIP, fetch, file, files, instance_list, listed, md5_list, single,
-    single_answer, sorted_lines_after, staged, staged_with_license, zip_answer,
+    HIERARCHY, INSTANCES, LICENSE, Mirror, ZIP, fetch, file, files, hierarchy_answer, instance_list, listed,
+    md5_list, single, single_answer, sorted_lines_after, staged, staged_with_license, zip_answer,
 };
 use crate::support::java_zip::JavaZip;
 use crate::support::raw_server::RawServer;
@@ -80,6 +80,7 @@ async fn a_licence_without_end_spoils_the_zip_but_not_the_series() {
         (ZIP.to_owned(), zip_answer(&zip.finish())),
         (INSTANCES.to_owned(), instance_list(2)),
         (single(2), single_answer(&file(2))),
+        (HIERARCHY.to_owned(), hierarchy_answer(2)),
     ];
     let (mirror, server) = (Mirror::new(), RawServer::by_request(answers).await);
 
@@ -87,5 +88,5 @@ async fn a_licence_without_end_spoils_the_zip_but_not_the_series() {
 
     assert_eq!(sorted_lines_after(&server, &[ZIP, INSTANCES]), [single(2)]);
     assert_eq!(mirror.files(), BTreeSet::from_iter(staged(1..=2)));
-    assert_eq!(attempt.proof(), "count+bytes+instances");
+    assert_eq!(attempt.proof(), "count+bytes+instances+hierarchy");
 }

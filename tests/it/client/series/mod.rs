@@ -24,7 +24,7 @@ use tcia_mirror::nbia::Client;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
-use super::{nbia_list, nbia_v4, series_uid};
+use super::{nbia_list, nbia_v4, series_uid, text};
 use crate::support::dicom_bytes;
 use crate::support::java_zip::JavaZip;
 use crate::support::raw_server::{Answer, RawServer};
@@ -32,6 +32,8 @@ use crate::support::raw_server::{Answer, RawServer};
 const ZIP: &str =
     "GET /nbia-api/services/v4/getImage?SeriesInstanceUID=1.2.3&NewFileNames=Yes&IncludeMD5=yes HTTP/1.1";
 const INSTANCES: &str = "GET /nbia-api/services/v4/getSOPInstanceUIDs?SeriesInstanceUID=1.2.3 HTTP/1.1";
+/// The request for the one MD5 over the series.
+const HIERARCHY: &str = "POST /nbia-api/services/v4/getMD5Hierarchy HTTP/1.1";
 /// Where the series is staged, from the folder around the root.
 const STAGING: &str = "root/.tcia-mirror/staging/1.2.3";
 const LICENSE: &[u8] = b"License Information. The 4D-Lung collection is distributed under the CC BY 3.0 at https://creativecommons.org/licenses/by/3.0/ By downloading the data, you agree to abide by terms of this license.\n";
@@ -98,6 +100,13 @@ fn single_answer(file: &[u8]) -> Answer {
         file.len()
     );
     Answer::literal([head.as_bytes(), file].concat())
+}
+
+/// What getMD5Hierarchy says of a series with so many instances: the MD5 of their sorted MD5s.
+fn hierarchy_answer(count: usize) -> Answer {
+    let mut digests: Vec<_> = files(count).iter().map(|file| md5_hex(file)).collect();
+    digests.sort();
+    text("200 OK", "text/plain", &md5_hex(digests.concat().as_bytes()))
 }
 
 /// What getSOPInstanceUIDs says of a series with so many instances.
@@ -271,6 +280,8 @@ fn sorted_lines_after(server: &RawServer, first: &[&str]) -> Vec<String> {
     let mut lines = server.request_lines();
     assert_eq!(lines[..first.len().min(lines.len())], *first);
     let mut rest = lines.split_off(first.len());
+    // it can only be compared when everything is there
+    rest.pop_if(|line| line == HIERARCHY);
     rest.sort_unstable();
     rest
 }

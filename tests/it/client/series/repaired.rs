@@ -1,8 +1,8 @@
 //! ZIPs that bring less than all, or something wrong: what is good of them stays, the rest is fetched by itself.
 
 use super::{
-    HTML, INSTANCES, Mirror, ZIP, fetch, file, file_with, files, instance_list, listed, md5_list, single,
-    single_answer, sorted_lines_after, staged_with_license, zip_answer, zip_of,
+    HIERARCHY, HTML, INSTANCES, Mirror, ZIP, fetch, file, file_with, files, hierarchy_answer, instance_list,
+    listed, md5_list, single, single_answer, sorted_lines_after, staged_with_license, zip_answer, zip_of,
 };
 use crate::support::dicom_bytes;
 use crate::support::java_zip::{JavaZip, Oddity};
@@ -11,7 +11,11 @@ use crate::support::raw_server::{Answer, RawServer};
 /// A server with this answer to getImage, a list of so many instances, and each of them.
 async fn server(zip: Answer, count: usize) -> RawServer {
     let singles = (1..=count).map(|number| (single(number), single_answer(&file(number))));
-    let lists = [(ZIP.to_owned(), zip), (INSTANCES.to_owned(), instance_list(count))];
+    let lists = [
+        (ZIP.to_owned(), zip),
+        (INSTANCES.to_owned(), instance_list(count)),
+        (HIERARCHY.to_owned(), hierarchy_answer(count)),
+    ];
     RawServer::by_request(lists.into_iter().chain(singles)).await
 }
 
@@ -41,14 +45,14 @@ fn zip_with_third(third: &[u8]) -> Answer {
 async fn a_short_but_well_formed_zip_is_completed_by_what_it_lacks_and_its_doubtful_end() {
     let zip = zip_answer(&zip_of(&files(4)[..3]).finish());
 
-    assert_repaired(zip, 4, &[3, 4], "count+bytes+instances").await;
+    assert_repaired(zip, 4, &[3, 4], "count+bytes+instances+hierarchy").await;
 }
 
 #[tokio::test]
 async fn a_zip_with_all_files_but_no_list_of_md5s_has_its_last_file_fetched_again() {
     let zip = zip_answer(&zip_of(&files(4)).finish());
 
-    assert_repaired(zip, 4, &[4], "count+bytes+instances").await;
+    assert_repaired(zip, 4, &[4], "count+bytes+instances+hierarchy").await;
 }
 
 #[tokio::test]
@@ -64,7 +68,7 @@ async fn of_a_zip_cut_in_the_middle_what_was_proven_stays() {
         head_and_chunks.cut_after(without_the_last_chunk),
         6,
         &[4, 5, 6],
-        "count+bytes+instances",
+        "count+bytes+instances+hierarchy",
     )
     .await;
 }
@@ -74,7 +78,7 @@ async fn a_zip_whose_end_is_missing_though_http_ends_well_is_completed() {
     let zip = zip_of(&files(4)).finish();
     let end = zip.windows(4).position(|bytes| bytes == b"PK\x05\x06").unwrap();
 
-    assert_repaired(zip_answer(&zip[..end]), 4, &[4], "count+bytes+instances").await;
+    assert_repaired(zip_answer(&zip[..end]), 4, &[4], "count+bytes+instances+hierarchy").await;
 }
 
 #[tokio::test]
@@ -82,7 +86,7 @@ async fn a_file_cut_short_with_a_matching_crc_is_the_last_and_fetched_again() {
     let short = file(4)[..file(4).len() - 20].to_vec();
     let zip = zip_of(&files(3)).entry("1-4.dcm", &short).finish();
 
-    assert_repaired(zip_answer(&zip), 4, &[4], "count+bytes+instances").await;
+    assert_repaired(zip_answer(&zip), 4, &[4], "count+bytes+instances+hierarchy").await;
 }
 
 #[tokio::test]
@@ -113,14 +117,14 @@ async fn an_empty_file_is_replaced_by_the_right_one() {
 async fn a_file_with_a_wrong_crc_ends_the_zip_there() {
     let zip = zip_of(&files(4)).odd_entry("1-5.dcm", &file(5), Oddity::WrongCrc).entry("1-6.dcm", &file(6));
 
-    assert_repaired(zip_answer(&zip.finish()), 6, &[4, 5, 6], "count+bytes+instances").await;
+    assert_repaired(zip_answer(&zip.finish()), 6, &[4, 5, 6], "count+bytes+instances+hierarchy").await;
 }
 
 #[tokio::test]
 async fn a_stored_file_that_does_not_tell_its_length_ends_the_zip_there() {
     let zip = zip_of(&files(3)).odd_entry("1-4.dcm", &file(4), Oddity::Stored);
 
-    assert_repaired(zip_answer(&zip.finish()), 4, &[3, 4], "count+bytes+instances").await;
+    assert_repaired(zip_answer(&zip.finish()), 4, &[3, 4], "count+bytes+instances+hierarchy").await;
 }
 
 #[tokio::test]

@@ -8,35 +8,39 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    INSTANCES, Mirror, ZIP, attempt, file, files, instance_list, listed, md5_list, single, single_answer,
-    sorted_lines_after, staged, staged_with_license, zip_answer, zip_of,
+    HIERARCHY, INSTANCES, Mirror, ZIP, attempt, file, files, hierarchy_answer, instance_list, listed,
+    md5_list, single, single_answer, sorted_lines_after, staged, staged_with_license, zip_answer, zip_of,
 };
 use crate::client::{NBIA_V4, nbia_v4, options, stoppable_client};
 use crate::support::raw_server::RawServer;
 
 #[tokio::test]
-async fn a_series_that_is_staged_whole_is_asked_for_no_more() {
-    let (mirror, server) = (Mirror::new(), RawServer::in_order([]).await);
+async fn of_a_series_that_is_staged_whole_no_image_is_asked_for() {
+    let (mirror, server) = (Mirror::new(), RawServer::in_order([hierarchy_answer(3)]).await);
     let staging = mirror.staging_with(1..=3);
 
     let attempt = attempt(staging, nbia_v4(&server), Options::default(), &listed(&files(3)), 1).await;
 
-    assert!(server.requests().is_empty());
-    assert_eq!(attempt.proof(), "count+bytes");
+    assert_eq!(server.request_lines(), [HIERARCHY]);
+    assert_eq!(attempt.proof(), "count+bytes+hierarchy");
 }
 
 #[tokio::test]
 async fn a_series_that_is_mostly_staged_is_completed_without_its_zip() {
-    let answers = [(INSTANCES.to_owned(), instance_list(4)), (single(2), single_answer(&file(2)))];
+    let answers = [
+        (INSTANCES.to_owned(), instance_list(4)),
+        (single(2), single_answer(&file(2))),
+        (HIERARCHY.to_owned(), hierarchy_answer(4)),
+    ];
     let (mirror, server) = (Mirror::new(), RawServer::by_request(answers).await);
     let staging = mirror.staging_with([1, 3, 4]);
 
     let attempt = attempt(staging, nbia_v4(&server), Options::default(), &listed(&files(4)), 0).await;
 
-    assert_eq!(server.request_lines(), [INSTANCES.to_owned(), single(2)]);
+    assert_eq!(server.request_lines(), [INSTANCES.to_owned(), single(2), HIERARCHY.to_owned()]);
     assert_eq!(mirror.files(), staged(1..=4));
     assert_eq!(attempt.reported.iter().collect::<Vec<_>>(), ["1.2.3.2"], "the others are on record");
-    assert_eq!(attempt.proof(), "count+bytes+instances");
+    assert_eq!(attempt.proof(), "count+bytes+instances+hierarchy");
 }
 
 #[tokio::test]

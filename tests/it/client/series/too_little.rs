@@ -5,9 +5,9 @@ use tcia_mirror::mirror::VerifyError;
 use tcia_mirror::nbia;
 
 use super::{
-    Attempt, HTML, INSTANCES, LICENSE, Mirror, ZIP, attempt, fetch, fetch_by, file, files, instance_list,
-    listed, listed_with, single, single_answer, sorted_lines_after, staged, staged_with_license, zip_answer,
-    zip_of,
+    Attempt, HIERARCHY, HTML, INSTANCES, LICENSE, Mirror, ZIP, attempt, fetch, fetch_by, file, files,
+    hierarchy_answer, instance_list, listed, listed_with, single, single_answer, sorted_lines_after, staged,
+    staged_with_license, zip_answer, zip_of,
 };
 use crate::client::{nbia_v4, text, zero_bytes};
 use crate::support::java_zip::JavaZip;
@@ -120,6 +120,7 @@ async fn after_a_failure_even_a_zip_that_brings_nothing_is_followed_by_single_im
         (single(1), single_answer(&file(1))),
         (single(2), single_answer(&file(2))),
         (single(3), single_answer(&file(3))),
+        (HIERARCHY.to_owned(), hierarchy_answer(3)),
     ];
     let (mirror, server) = (Mirror::new(), RawServer::by_request(answers).await);
     let staging = mirror.staging(Vec::new());
@@ -127,7 +128,7 @@ async fn after_a_failure_even_a_zip_that_brings_nothing_is_followed_by_single_im
     let attempt = attempt(staging, nbia_v4(&server), Options::default(), &listed(&files(3)), 1).await;
 
     assert_eq!(sorted_lines_after(&server, &[ZIP, INSTANCES]), [single(1), single(2), single(3)]);
-    assert_eq!(attempt.proof(), "count+bytes+instances");
+    assert_eq!(attempt.proof(), "count+bytes+instances+hierarchy");
 }
 
 #[tokio::test]

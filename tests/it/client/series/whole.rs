@@ -1,8 +1,9 @@
 //! ZIPs that bring all there is.
 
 use super::{
-    Attempt, INSTANCES, LICENSE, Mirror, ZIP, fetch, fetch_by, file, files, instance_list, listed, md5_list,
-    single, single_answer, sorted_lines_after, staged, staged_with_license, zip_answer, zip_of,
+    Attempt, HIERARCHY, INSTANCES, LICENSE, Mirror, ZIP, fetch, fetch_by, file, files, hierarchy_answer,
+    instance_list, listed, md5_list, single, single_answer, sorted_lines_after, staged, staged_with_license,
+    zip_answer, zip_of,
 };
 use crate::client::text;
 use crate::support::java_zip::JavaZip;
@@ -72,12 +73,12 @@ async fn a_file_without_a_digest_in_the_list_leaves_count_and_bytes_to_prove_it(
 async fn a_server_that_knows_no_list_of_md5s_is_not_expected_to_send_one() {
     let refusal = text("400 Bad Request", "text/plain", "Invalid query parameter: 'IncludeMD5'.");
     let zip = zip_answer(&zip_of(&files(3)).finish());
-    let (mirror, server) = (Mirror::new(), RawServer::in_order([refusal, zip]).await);
+    let (mirror, server) = (Mirror::new(), RawServer::in_order([refusal, zip, hierarchy_answer(3)]).await);
 
     let attempt = fetch(&mirror, &server, &listed(&files(3))).await;
 
-    assert_eq!(attempt.proof(), "count+bytes");
-    assert_eq!(server.requests().len(), 2);
+    assert_eq!(attempt.proof(), "count+bytes+hierarchy");
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -87,6 +88,7 @@ async fn instances_asked_for_by_themselves_never_need_the_zip() {
         (single(1), single_answer(&file(1))),
         (single(2), single_answer(&file(2))),
         (single(3), single_answer(&file(3))),
+        (HIERARCHY.to_owned(), hierarchy_answer(3)),
     ];
     let (mirror, server) = (Mirror::new(), RawServer::by_request(answers).await);
 
@@ -96,5 +98,5 @@ async fn instances_asked_for_by_themselves_never_need_the_zip() {
     assert_eq!(mirror.files(), staged(1..=3));
     assert_eq!(attempt.progress_bytes, files(3).concat().len() as u64);
     assert_eq!(attempt.reported.len(), 3);
-    assert_eq!(attempt.proof(), "count+bytes+instances");
+    assert_eq!(attempt.proof(), "count+bytes+instances+hierarchy");
 }
