@@ -147,6 +147,9 @@ impl Cycle {
                     break;
                 }
                 let scope = place.scope.clone();
+                // one that does not answer is not waited for: it may not be meant at all
+                let answers = remote.client.collections().await;
+                answers.map_err(|error| (scope.clone(), error.into()))?;
                 walked = self.walk(Place { remote: Arc::clone(remote), scope }).await?;
             }
         }

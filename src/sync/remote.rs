@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::Error;
 use super::cycle::Cycle;
+use super::judge::chain;
 use super::outage::LastOutage;
 use crate::dicom::{CollectionName, SeriesInstanceUid};
 use crate::nbia::dialect::Parameter;
@@ -32,7 +33,7 @@ pub(super) struct Places {
     pub(super) to_walk: Vec<Place>,
     /// Names of collections by which any service knows them.
     pub(super) known: Vec<CollectionName>,
-    /// Collections that are not looked for, and why.
+    /// What is not looked for, and why.
     pub(super) refused: Vec<String>,
 }
 
@@ -86,14 +87,14 @@ impl Cycle {
             return Ok(Places { to_walk: scopes.into_iter().map(at_first).collect(), ..Places::default() });
         }
         let named: Vec<_> = scopes.iter().filter_map(|scope| scope.collection.clone()).collect();
-        let listed = self.collections(&named).await?;
+        let (listed, silent) = self.collections(&named).await?;
         let whole =
             |(_, collection): &Listed| Scope { collection: Some(collection.clone()), ..Scope::default() };
         let scopes = if scopes.is_empty() { listed.iter().map(whole).collect() } else { scopes };
         let mut seen = HashSet::new();
         let places = scopes.into_iter().map(|scope| self.place_of(scope, &listed));
         let known = listed.iter().map(|(_, name)| name.clone()).collect();
-        let mut found = Places { known, ..Places::default() };
+        let mut found = Places { known, refused: silent, ..Places::default() };
         for place in places.filter(|place| seen.insert(place.scope.clone())) {
             match self.other_source(&place).await? {
                 Some(other) => found.refused.push(refusal(&place, &other)),
@@ -124,20 +125,41 @@ impl Cycle {
     }
 
     /// The collections of all services, each where it is listed first; only as many services as the names take.
-    async fn collections(&self, named: &[CollectionName]) -> Result<Vec<Listed>, Error> {
-        let mut listed: Vec<Listed> = Vec::new();
+    ///
+    /// The first is waited for. Another one that does not answer is said, and keeps nobody from what the others list.
+    async fn collections(&self, named: &[CollectionName]) -> Result<(Vec<Listed>, Vec<String>), Error> {
+        let (mut listed, mut silent): (Vec<Listed>, _) = (Vec::new(), Vec::new());
         for remote in &self.remotes {
             let are_found = !named.is_empty() && named.iter().all(|name| as_listed(name, &listed).is_some());
             if are_found {
                 break;
             }
-            let names = self.collections_of(remote).await?;
+            let names = if Arc::ptr_eq(remote, self.first_remote()) {
+                self.collections_of(remote).await?
+            } else {
+                self.collections_if_it_answers(remote, &mut silent).await?
+            };
             let is_new = |name: &CollectionName| listed.iter().all(|(_, known)| known != name);
             let new: Vec<_> = names.into_iter().filter(is_new).collect();
             listed.extend(new.into_iter().map(|name| (Arc::clone(remote), name)));
         }
         listed.sort_by(|(_, one), (_, other)| one.cmp(other));
-        Ok(listed)
+        Ok((listed, silent))
+    }
+
+    async fn collections_if_it_answers(
+        &self,
+        remote: &Remote,
+        silent: &mut Vec<String>,
+    ) -> Result<Vec<CollectionName>, Error> {
+        match remote.client.collections().await {
+            Err(nbia::Error::Stopped) => Err(Error::Stopped),
+            Err(error) => {
+                silent.push(format!("what {} may have: {}", remote.base_url(), chain(&error)));
+                Ok(Vec::new())
+            }
+            Ok(names) => Ok(names),
+        }
     }
 
     /// All collections of a service; an empty answer is a hidden failure and is asked for again.

@@ -86,6 +86,21 @@ fn a_series_is_tried_again_at_the_service_that_listed_it() {
 }
 
 #[test]
+fn another_service_that_does_not_answer_is_said_and_holds_nothing_up() {
+    let two = two();
+    two.other.heal();
+    let nobody = two.holder.base_url("nbia-v4");
+    drop(two.holder);
+
+    let ended = two.lab.run_as_configured(&["mirror", "--all-collections"]).assert_code(1);
+    let series = two.lab.run_as_configured(&["mirror", "--series", "1.2.3.4"]).assert_code(1);
+
+    assert!(tree(&two.lab.root()) == two.catalogue.expected_tree(true));
+    assert!(ended.stderr.contains(&format!("cannot list what {nobody} may have")), "{ended:?}");
+    assert!(series.stderr.contains("cannot list series 1.2.3.4"), "{series:?}");
+}
+
+#[test]
 fn a_list_that_lacks_a_collection_does_not_change_where_it_comes_from() {
     let two = two();
     two.other.heal();
