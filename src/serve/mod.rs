@@ -16,6 +16,7 @@ mod request;
 mod served;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
