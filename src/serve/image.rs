@@ -7,6 +7,8 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
 
 use super::outlet::Outlet;
 use super::pack::{self, Naming, Parcel};
@@ -92,7 +94,7 @@ async fn send_zip(
     let with_md5_hash = request.endpoint.endpoint == Endpoint::ImageWithMd5Hash;
     let has_md5_list = with_md5_hash || request.says_yes(Parameter::IncludeMd5);
     let has_license = request.family() == Family::Nbia && !with_md5_hash;
-    let parcel = Parcel { series, files, naming, has_license, has_md5_list };
+    let parcel = Parcel { series, files, naming, packed_at: now(), has_license, has_md5_list };
     let inlet = mirror.send_image(uid.clone(), move |outlet| parcel.send(outlet)).await?;
     let zip = inlet.head().await.ok_or(Fault::BrokenOff)?;
     Ok(zip_answer(request.family(), &uid, zip.into_stream()))
@@ -101,7 +103,15 @@ async fn send_zip(
 /// The ZIP of a series, or of none: what Bindaas finds no files for is a ZIP without files
 /// (`BlobDownloadPlugin.java`).
 fn empty_zip() -> Result<Response, Fault> {
-    Ok(zip_answer(Family::Bindaas, "", pack::without_files()?.into()))
+    Ok(zip_answer(Family::Bindaas, "", pack::without_files(now())?.into()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge of this module: entries of a ZIP are as old as the answer"
+)]
+fn now() -> civil::DateTime {
+    TimeZone::UTC.to_datetime(Timestamp::now())
 }
 
 fn zip_answer(family: Family, series_instance_uid: &str, body: Body) -> Response {
