@@ -38,7 +38,7 @@ use tracing::debug;
 
 pub use served::{OpenError, ServedMirror};
 
-use crate::nbia::dialect::{Answer, Description, Dialect, EndpointDescription, Method};
+use crate::nbia::dialect::{Answer, Dialect, EndpointDescription, Method};
 use request::Request;
 
 /// How long answers that have begun may still take once the server is told to stop.
@@ -65,30 +65,44 @@ impl Default for Options {
     }
 }
 
-/// Every endpoint of every dialect, and `/healthz`.
+/// Where the archive's own server says that it is there (NBIA-TCIA 865725e, `GetHealthCheck.java`), without a version
+/// and, as its guide has it, with the fourth.
+const UP: [&str; 4] =
+    ["/nbia-api/services/up", "/nbia-api/services/v4/up", "/nbia-api/up", "/nbia-api/v4/up"];
+
+/// Every endpoint of every dialect, `up`, and `/healthz`.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
     let mut router = Router::new().route("/healthz", get(async || "ok"));
+    for path in UP {
+        router = router.route(path, get(async || ([(CONTENT_TYPE, "text/plain")], "up")));
+    }
     let mut known = BTreeSet::new();
-    for dialect in Dialect::ALL {
-        let description = dialect.description();
-        for endpoint in description.endpoints() {
-            let path = path_of(description, endpoint);
-            // what stands above the versions belongs to more than one
-            if !known.insert(path.clone()) {
-                continue;
-            }
-            if description.describes_endpoints {
-                router = router.route(&format!("{path}/metadata"), described(endpoint));
-            }
-            router = router.route(&path, answered(dialect, endpoint));
+    for (dialect, path, endpoint) in offered() {
+        let path = path_of(path, endpoint);
+        // what stands above the versions belongs to more than one
+        if !known.insert(path.clone()) {
+            continue;
         }
+        if dialect.description().describes_endpoints {
+            router = router.route(&format!("{path}/metadata"), described(endpoint));
+        }
+        router = router.route(&path, answered(dialect, endpoint));
     }
     router.layer(DefaultBodyLimit::max(LONGEST_FORM)).with_state(mirror)
 }
 
-/// The path of an endpoint: from that of its dialect by way of its place, which may lead upwards, to its name.
-fn path_of(description: &Description, endpoint: &EndpointDescription) -> String {
-    let mut way: Vec<_> = description.path.split('/').collect();
+/// Every endpoint below every path of its dialect.
+fn offered() -> impl Iterator<Item = (Dialect, &'static str, &'static EndpointDescription)> {
+    Dialect::ALL.into_iter().flat_map(|dialect| {
+        let description = dialect.description();
+        let below = move |path| description.endpoints().map(move |endpoint| (dialect, path, endpoint));
+        description.paths().flat_map(below)
+    })
+}
+
+/// The path of an endpoint: from one of its dialect by way of its place, which may lead upwards, to its name.
+fn path_of(path: &str, endpoint: &EndpointDescription) -> String {
+    let mut way: Vec<_> = path.split('/').collect();
     for step in endpoint.place.split('/').filter(|step| !step.is_empty()) {
         if step == ".." {
             way.pop();

@@ -216,7 +216,7 @@ const COMMON: [EndpointDescription; 18] = [
         .listing(&released("Date Released")),
 ];
 
-/// What stands above the versions; the server asks for a token there.
+/// What stands above the versions; the archive's server asks for a token there.
 const WITH_TOKEN: [EndpointDescription; 2] = [
     EndpointDescription { place: "../", refuses_unknown_parameters: false, ..nbia_v4::MD5_HIERARCHY },
     EndpointDescription { place: "../", refuses_unknown_parameters: false, ..nbia_v4::DESCRIPTIONS },

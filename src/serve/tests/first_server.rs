@@ -133,9 +133,9 @@ async fn version_2_answers_nobody_who_has_no_token() {
     let served = Served::new().await;
     let list = format!("{V2}/getCollectionValues");
     let image = format!("{V2}/getImage?SeriesInstanceUID={MR}");
-    let unversioned = "/nbia-api/services/getCollectionDescriptions";
 
-    for path in [list.as_str(), &image, unversioned] {
+    for path in [list, image] {
+        let path = path.as_str();
         let refused = served.get(path).await;
         let answered = served.get_with_token(path).await;
         assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
@@ -143,6 +143,18 @@ async fn version_2_answers_nobody_who_has_no_token() {
         assert_eq!(refused.label.as_deref(), Some("text/plain"), "{path}");
         assert_eq!(answered.status, StatusCode::OK, "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_stands_above_the_versions_is_told_to_anybody() {
+    let served = Served::new().await;
+
+    let described = served.get("/nbia-api/services/getCollectionDescriptions").await;
+    let form = served.http.post(format!("{}/nbia-api/services/getMD5Hierarchy", served.base));
+    let md5 = Answer::read(form.body(format!("SeriesInstanceUID={MR}")).send().await.unwrap()).await;
+
+    assert_eq!(described.status, StatusCode::OK);
+    assert_eq!((md5.status, md5.body.len()), (StatusCode::OK, 32));
 }
 
 #[tokio::test]
