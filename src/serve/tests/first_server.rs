@@ -38,6 +38,10 @@ async fn its_lists_have_its_columns_and_dates() {
     let patient = r#"[{"PatientId":"1.3.6.1.4.1.9328.50.4.0001","PatientName":"1.3.6.1.4.1.9328.50.4.0001","PatientSex":"F","Collection":"CT COLONOGRAPHY","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens"}]"#;
     let cases = [
         ("getPatient?Collection=CT%20COLONOGRAPHY", patient),
+        (
+            "getPatient?PatientId=UCSF-BR-45",
+            r#"[{"PatientId":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens"}]"#,
+        ),
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/09", patient),
         // the day itself is not new, and a date in another spelling is none
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/10", ""),
