@@ -27,10 +27,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::{self, DefaultBodyLimit, FromRequest, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -46,8 +46,11 @@ use request::Request;
 /// Enough for any list and for most series; whoever fetches a large one asks again, as after any cut.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Longest form that is taken, as by the archive's front end (NBIA-TCIA 865725e, `deploy/nbia.conf`).
-const LONGEST_FORM: usize = 10 << 20;
+/// Longest form that is taken: more than thirty thousand UIDs, where clients send ten thousand
+/// (`tcia_utils` ef45a04).
+const LONGEST_FORM: usize = 2 << 20;
+/// Longest that a form may take to arrive: a slow line's time for the longest.
+const FORM_TIME: Duration = Duration::from_mins(1);
 
 /// Where to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,9 +128,21 @@ fn answered(dialect: Dialect, endpoint: &'static EndpointDescription) -> MethodR
             let query = query.unwrap_or_default();
             answer(mirror, Request::read(dialect, endpoint, &headers, query.as_bytes())).await
         }),
-        Method::Form => post(async move |State(mirror), headers: HeaderMap, form: Bytes| {
-            answer(mirror, Request::read(dialect, endpoint, &headers, &form)).await
-        }),
+        Method::Form => {
+            post(async move |State(mirror): State<Arc<ServedMirror>>, asked: extract::Request| {
+                let headers = asked.headers().clone();
+                let Ok(_room) = mirror.room_for_form().await else {
+                    return StatusCode::SERVICE_UNAVAILABLE.into_response();
+                };
+                match tokio::time::timeout(FORM_TIME, Bytes::from_request(asked, &())).await {
+                    Ok(Ok(form)) => {
+                        answer(Arc::clone(&mirror), Request::read(dialect, endpoint, &headers, &form)).await
+                    }
+                    Ok(Err(rejection)) => rejection.into_response(),
+                    Err(_elapsed) => StatusCode::REQUEST_TIMEOUT.into_response(),
+                }
+            })
+        }
     }
 }
 

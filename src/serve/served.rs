@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::AcquireError;
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,6 +24,9 @@ const MOST_SENDERS: usize = 16;
 /// Images that are under way, most of them behind slow clients: each holds a thread, of which tokio has 512, and
 /// about a megabyte.
 const MOST_IMAGES: usize = 256;
+
+/// Forms that are in memory until their answers begin.
+pub(super) const MOST_FORMS: usize = 32;
 
 /// Why a mirror cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,7 @@ pub struct ServedMirror {
     idle: Mutex<Vec<Reader>>,
     lists: Turns,
     images: Turns,
+    forms: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -89,6 +93,7 @@ impl ServedMirror {
             idle: Mutex::new(vec![first]),
             lists: Turns::new(MOST_LISTS, MOST_READERS),
             images: Turns::new(MOST_IMAGES, MOST_SENDERS),
+            forms: Semaphore::new(MOST_FORMS),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })
@@ -99,6 +104,7 @@ impl ServedMirror {
         self.stop.cancel();
         self.lists.close();
         self.images.close();
+        self.forms.close();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -110,6 +116,11 @@ impl ServedMirror {
     /// Whether nobody waits for answers any more.
     pub(super) fn is_stopping(&self) -> bool {
         self.stop.is_cancelled()
+    }
+
+    /// Waits until one more form may be taken into memory.
+    pub(super) async fn room_for_form(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.forms.acquire().await
     }
 
     /// Reads the record on a thread that may block, when it is its turn.
