@@ -127,7 +127,12 @@ impl Request {
     }
 
     fn day(&self, text: &str) -> Option<Date> {
-        self.endpoint.asked_dates.to_iso(text)?.get(..10)?.parse().ok()
+        let format = self.endpoint.asked_dates;
+        if self.is_of_first_server() {
+            format.read_as_java(text)
+        } else {
+            format.to_iso(text)?.get(..10)?.parse().ok()
+        }
     }
 
     fn values(&self, parameter: Parameter) -> impl Iterator<Item = &str> {

@@ -46,6 +46,9 @@ async fn its_lists_have_its_columns_and_dates() {
         // the day itself is not new, and a date in another spelling is none
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/10", ""),
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012-05-09", ""),
+        // but Java counts on where a month or a day is too large
+        ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2011/17/09", patient),
+        ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/04/40", ""),
         (
             "NewStudiesInPatientCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/09",
             r#"[{"StudyInstanceUID":"1.3.6.1.4.1.9328.50.4.1","StudyDate":"2000-01-01 00:00:00.0","StudyDescription":"CT SCREENING VIRT COLONOSCOPY","StudyID":"1","PatientAge":"056Y","PatientID":"1.3.6.1.4.1.9328.50.4.0001","PatientSex":"M","Collection":"CT COLONOGRAPHY","SeriesCount":1}]"#,
@@ -97,6 +100,7 @@ async fn series_are_updated_after_a_day_and_come_in_sixteen_columns() {
         )
     );
     assert_eq!(updated("?fromDate=07/08/2023").await.text(), "");
+    assert_eq!(updated("?fromDate=37/07/2023").await.text(), answer.text());
     assert_eq!(updated("?fromDate=2012-01-01").await.text(), "");
     assert_eq!(updated("").await.text().matches("SeriesInstanceUID").count(), 2);
 }
