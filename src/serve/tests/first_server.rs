@@ -49,6 +49,7 @@ async fn its_lists_have_its_columns_and_dates() {
         // but Java counts on where a month or a day is too large
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2011/17/09", patient),
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/04/40", ""),
+        ("NewStudiesInPatientCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/10", ""),
         (
             "NewStudiesInPatientCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/09",
             r#"[{"StudyInstanceUID":"1.3.6.1.4.1.9328.50.4.1","StudyDate":"2000-01-01 00:00:00.0","StudyDescription":"CT SCREENING VIRT COLONOSCOPY","StudyID":"1","PatientAge":"056Y","PatientID":"1.3.6.1.4.1.9328.50.4.0001","PatientSex":"M","Collection":"CT COLONOGRAPHY","SeriesCount":1}]"#,
