@@ -7,7 +7,10 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, civil};
 
+use super::outlet::Outlet;
 use super::pack::{self, Naming, Parcel};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -56,7 +59,7 @@ async fn look_up<T: Send + 'static>(
     mirror: &Arc<ServedMirror>,
     look: impl FnOnce(&ServedMirror, &Reader) -> Result<Option<T>, Fault> + Send + 'static,
 ) -> Result<Option<T>, Fault> {
-    Arc::clone(mirror).read(look).await?.await?
+    Arc::clone(mirror).read(look).await
 }
 
 fn open(mirror: &ServedMirror, path: &str) -> Result<SeriesFiles, Fault> {
@@ -91,18 +94,24 @@ async fn send_zip(
     let with_md5_hash = request.endpoint.endpoint == Endpoint::ImageWithMd5Hash;
     let has_md5_list = with_md5_hash || request.says_yes(Parameter::IncludeMd5);
     let has_license = request.family() == Family::Nbia && !with_md5_hash;
-    let parcel = Parcel { series, files, naming, has_license, has_md5_list };
-    let (outlet, inlet) = mirror.outlet();
-    let name = uid.clone();
-    mirror.send(move || parcel.send(outlet).unwrap_or_else(|fault| fault.report(&uid))).await?;
+    let parcel = Parcel { series, files, naming, packed_at: now(), has_license, has_md5_list };
+    let inlet = mirror.send_image(uid.clone(), move |outlet| parcel.send(outlet)).await?;
     let zip = inlet.head().await.ok_or(Fault::BrokenOff)?;
-    Ok(zip_answer(request.family(), &name, zip.into_stream()))
+    Ok(zip_answer(request.family(), &uid, zip.into_stream()))
 }
 
 /// The ZIP of a series, or of none: what Bindaas finds no files for is a ZIP without files
 /// (`BlobDownloadPlugin.java`).
 fn empty_zip() -> Result<Response, Fault> {
-    Ok(zip_answer(Family::Bindaas, "", pack::without_files()?.into()))
+    Ok(zip_answer(Family::Bindaas, "", pack::without_files(now())?.into()))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge of this module: entries of a ZIP are as old as the answer"
+)]
+fn now() -> civil::DateTime {
+    TimeZone::UTC.to_datetime(Timestamp::now())
 }
 
 fn zip_answer(family: Family, series_instance_uid: &str, body: Body) -> Response {
@@ -123,16 +132,13 @@ async fn send_file(
     found: ServedInstance,
     files: SeriesFiles,
 ) -> Result<Response, Fault> {
-    let (outlet, inlet) = mirror.outlet();
     let (name, size_bytes) = (file_name(&found.instance.sop_instance_uid), found.instance.size_bytes);
-    mirror
-        .send(move || {
-            let write = &mut |piece: &[u8]| (&outlet).write_all(piece);
-            let copied = pack::copy_instance(&files, &found.path, &found.instance, write);
-            let sent = copied.and_then(|()| Ok(outlet.finish()?));
-            sent.unwrap_or_else(|fault| fault.report(found.instance.sop_instance_uid.as_str()));
-        })
-        .await?;
+    let send = move |outlet: Outlet| {
+        let write = &mut |piece: &[u8]| (&outlet).write_all(piece);
+        pack::copy_instance(&files, &found.path, &found.instance, write)?;
+        Ok(outlet.finish()?)
+    };
+    let inlet = mirror.send_image(name.clone(), send).await?;
     let file = inlet.head().await.ok_or(Fault::BrokenOff)?.into_stream();
     let mut answer = match request.family() {
         // a single file goes out under the type that its name tells Java, which is none (`BlobDownloadPlugin.java`)

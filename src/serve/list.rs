@@ -21,15 +21,15 @@ use crate::nbia::dialect::{Dialect, EmptyList, Endpoint, Family, Parameter};
 /// list, a fault is never told as if there were nothing.
 pub(super) async fn list(mirror: Arc<ServedMirror>, request: Request) -> Response {
     let request = Arc::new(request);
-    let (outlet, inlet) = mirror.outlet();
     let asked = Arc::clone(&request);
-    let reading = mirror.read(move |_, reader| {
-        write_list(reader, &asked, outlet).inspect_err(|fault| fault.report(asked.endpoint.name))
-    });
-    if let Err(fault) = reading.await.map(drop) {
-        fault.report(request.endpoint.name);
-        return Refusal::Fault.answer(&request);
-    }
+    let name = request.endpoint.name;
+    let inlet = match mirror.send_list(name, move |reader, outlet| write_list(reader, &asked, outlet)).await {
+        Ok(inlet) => inlet,
+        Err(fault) => {
+            fault.report(name);
+            return Refusal::Fault.answer(&request);
+        }
+    };
     match inlet.head().await {
         None => Refusal::Fault.answer(&request),
         Some(Head::Whole(list)) if list.is_empty() => nothing(request.endpoint.empty_list),

@@ -38,12 +38,7 @@ struct Tower {
 /// Answers getMD5Hierarchy; what the mirror has nothing of is an empty text.
 pub(super) async fn hierarchy(mirror: Arc<ServedMirror>, request: Request) -> Response {
     let Some((level, filter)) = asked(&request) else { return text(None) };
-    let reading = mirror.read(move |mirror, reader| build(mirror, reader, level, &filter)).await;
-    let built = match reading {
-        Ok(reading) => reading.await.map_err(Fault::from).flatten(),
-        Err(fault) => Err(fault),
-    };
-    match built {
+    match mirror.read(move |mirror, reader| build(mirror, reader, level, &filter)).await {
         Ok(md5) => text(md5),
         Err(fault) => {
             fault.report(request.endpoint.name);

@@ -16,6 +16,7 @@ mod request;
 mod served;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::collections::BTreeSet;
 use std::future::IntoFuture;
@@ -26,10 +27,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::{self, DefaultBodyLimit, FromRequest, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::Response;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,7 @@ use tracing::debug;
 
 pub use served::{OpenError, ServedMirror};
 
-use crate::nbia::dialect::{Answer, Description, Dialect, EndpointDescription, Method};
+use crate::nbia::dialect::{Answer, Dialect, EndpointDescription, Method};
 use request::Request;
 
 /// How long answers that have begun may still take once the server is told to stop.
@@ -45,8 +46,11 @@ use request::Request;
 /// Enough for any list and for most series; whoever fetches a large one asks again, as after any cut.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Longest form that is taken, as by the archive's front end (NBIA-TCIA 865725e, `deploy/nbia.conf`).
-const LONGEST_FORM: usize = 10 << 20;
+/// Longest form that is taken: more than thirty thousand UIDs, where clients send ten thousand
+/// (`tcia_utils` ef45a04).
+const LONGEST_FORM: usize = 2 << 20;
+/// Longest that a form may take to arrive: a slow line's time for the longest.
+const FORM_TIME: Duration = Duration::from_mins(1);
 
 /// Where to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,30 +68,44 @@ impl Default for Options {
     }
 }
 
-/// Every endpoint of every dialect, and `/healthz`.
+/// Where the archive's own server says that it is there (NBIA-TCIA 865725e, `GetHealthCheck.java`), without a version
+/// and, as its guide has it, with the fourth.
+const UP: [&str; 4] =
+    ["/nbia-api/services/up", "/nbia-api/services/v4/up", "/nbia-api/up", "/nbia-api/v4/up"];
+
+/// Every endpoint of every dialect, `up`, and `/healthz`.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
     let mut router = Router::new().route("/healthz", get(async || "ok"));
+    for path in UP {
+        router = router.route(path, get(async || ([(CONTENT_TYPE, "text/plain")], "up")));
+    }
     let mut known = BTreeSet::new();
-    for dialect in Dialect::ALL {
-        let description = dialect.description();
-        for endpoint in description.endpoints() {
-            let path = path_of(description, endpoint);
-            // what stands above the versions belongs to more than one
-            if !known.insert(path.clone()) {
-                continue;
-            }
-            if description.describes_endpoints {
-                router = router.route(&format!("{path}/metadata"), described(endpoint));
-            }
-            router = router.route(&path, answered(dialect, endpoint));
+    for (dialect, path, endpoint) in offered() {
+        let path = path_of(path, endpoint);
+        // what stands above the versions belongs to more than one
+        if !known.insert(path.clone()) {
+            continue;
         }
+        if dialect.description().describes_endpoints {
+            router = router.route(&format!("{path}/metadata"), described(endpoint));
+        }
+        router = router.route(&path, answered(dialect, endpoint));
     }
     router.layer(DefaultBodyLimit::max(LONGEST_FORM)).with_state(mirror)
 }
 
-/// The path of an endpoint: from that of its dialect by way of its place, which may lead upwards, to its name.
-fn path_of(description: &Description, endpoint: &EndpointDescription) -> String {
-    let mut way: Vec<_> = description.path.split('/').collect();
+/// Every endpoint below every path of its dialect.
+fn offered() -> impl Iterator<Item = (Dialect, &'static str, &'static EndpointDescription)> {
+    Dialect::ALL.into_iter().flat_map(|dialect| {
+        let description = dialect.description();
+        let below = move |path| description.endpoints().map(move |endpoint| (dialect, path, endpoint));
+        description.paths().flat_map(below)
+    })
+}
+
+/// The path of an endpoint: from one of its dialect by way of its place, which may lead upwards, to its name.
+fn path_of(path: &str, endpoint: &EndpointDescription) -> String {
+    let mut way: Vec<_> = path.split('/').collect();
     for step in endpoint.place.split('/').filter(|step| !step.is_empty()) {
         if step == ".." {
             way.pop();
@@ -110,9 +128,21 @@ fn answered(dialect: Dialect, endpoint: &'static EndpointDescription) -> MethodR
             let query = query.unwrap_or_default();
             answer(mirror, Request::read(dialect, endpoint, &headers, query.as_bytes())).await
         }),
-        Method::Form => post(async move |State(mirror), headers: HeaderMap, form: Bytes| {
-            answer(mirror, Request::read(dialect, endpoint, &headers, &form)).await
-        }),
+        Method::Form => {
+            post(async move |State(mirror): State<Arc<ServedMirror>>, asked: extract::Request| {
+                let headers = asked.headers().clone();
+                let Ok(_room) = mirror.room_for_form().await else {
+                    return StatusCode::SERVICE_UNAVAILABLE.into_response();
+                };
+                match tokio::time::timeout(FORM_TIME, Bytes::from_request(asked, &())).await {
+                    Ok(Ok(form)) => {
+                        answer(Arc::clone(&mirror), Request::read(dialect, endpoint, &headers, &form)).await
+                    }
+                    Ok(Err(rejection)) => rejection.into_response(),
+                    Err(_elapsed) => StatusCode::REQUEST_TIMEOUT.into_response(),
+                }
+            })
+        }
     }
 }
 

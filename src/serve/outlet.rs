@@ -11,7 +11,10 @@ use axum::body::{Body, Bytes};
 use futures::stream::{self, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
+
+use super::turns::Place;
 
 /// Bytes that are sent at once.
 const PIECE: usize = 64 << 10;
@@ -20,6 +23,9 @@ const WAITING: usize = 4;
 /// How long a client may take nothing before it counts as gone: as long as the client of this program waits for a
 /// silent server.
 const CLIENT_SILENCE: Duration = Duration::from_mins(1);
+
+const STOPS: &str = "the server stops";
+const GONE: &str = "the client has gone away";
 
 #[derive(Debug)]
 enum Piece {
@@ -30,6 +36,7 @@ enum Piece {
 /// Where an answer is written, on a thread that may block.
 pub(super) struct Outlet {
     sender: mpsc::Sender<Piece>,
+    place: Place,
     runtime: Handle,
     stop: CancellationToken,
     buffer: RefCell<Vec<u8>>,
@@ -47,11 +54,12 @@ pub(super) enum Head {
     Long(Body),
 }
 
-/// A way for one answer; `stop` cuts it.
-pub(super) fn open(stop: CancellationToken) -> (Outlet, Inlet) {
+/// A way for one answer, which is at work in a place; `stop` cuts it.
+pub(super) fn open(place: Place, stop: CancellationToken) -> (Outlet, Inlet) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let buffer = RefCell::new(Vec::with_capacity(PIECE));
-    (Outlet { sender, runtime: Handle::current(), stop, buffer, is_cut: Cell::new(false) }, Inlet(receiver))
+    let runtime = Handle::current();
+    (Outlet { sender, place, runtime, stop, buffer, is_cut: Cell::new(false) }, Inlet(receiver))
 }
 
 impl Outlet {
@@ -76,20 +84,30 @@ impl Outlet {
     }
 
     fn send(&self, piece: Piece) -> io::Result<()> {
-        let sent = self.runtime.block_on(async {
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => Err("the server stops"),
-                sent = tokio::time::timeout(CLIENT_SILENCE, self.sender.send(piece)) => match sent {
-                    Ok(sent) => sent.map_err(|_closed| "the client has gone away"),
-                    Err(_elapsed) => Err("the client takes nothing any more"),
-                },
-            }
-        });
+        let sent = match self.sender.try_send(piece) {
+            _ if self.stop.is_cancelled() => Err(STOPS),
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_piece)) => Err(GONE),
+            Err(TrySendError::Full(piece)) => self.runtime.block_on(self.send_later(piece)),
+        };
         sent.map_err(|reason| {
             self.cut();
             io::Error::new(io::ErrorKind::BrokenPipe, reason)
         })
+    }
+
+    /// Waits for the client, and meanwhile lets others work.
+    async fn send_later(&self, piece: Piece) -> Result<(), &'static str> {
+        let taken = self.place.wait(tokio::time::timeout(CLIENT_SILENCE, self.sender.send(piece)));
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(STOPS),
+            taken = taken => match taken {
+                Ok(Ok(sent)) => sent.map_err(|_closed| GONE),
+                Ok(Err(_elapsed)) => Err("the client takes nothing any more"),
+                Err(_closed) => Err(STOPS),
+            },
+        }
     }
 }
 
@@ -148,7 +166,12 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
+    use super::super::turns::Turns;
     use super::*;
+
+    async fn opened(stop: CancellationToken) -> (Outlet, Inlet) {
+        open(Turns::new(1, 1).place().await.unwrap(), stop)
+    }
 
     async fn read_out(inlet: Inlet) -> Result<Vec<u8>, axum::Error> {
         let head = inlet.head().await.ok_or_else(|| axum::Error::new("nothing came"))?;
@@ -168,7 +191,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_written_and_finished_comes_out_whole() {
         for size in [0, 1, PIECE - 1, PIECE, 2 * PIECE, 40 * PIECE + 1] {
-            let (outlet, inlet) = open(CancellationToken::new());
+            let (outlet, inlet) = opened(CancellationToken::new()).await;
 
             let writing = tokio::task::spawn_blocking(move || {
                 for _ in 0..size / 1000 {
@@ -186,7 +209,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_that_is_not_finished_is_never_whole() {
         for size in [0, 1, PIECE, 3 * PIECE] {
-            let (outlet, inlet) = open(CancellationToken::new());
+            let (outlet, inlet) = opened(CancellationToken::new()).await;
 
             let writing = tokio::task::spawn_blocking(move || write(&outlet, size));
 
@@ -197,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_after_a_cut_goes_nowhere() {
-        let (outlet, inlet) = open(CancellationToken::new());
+        let (outlet, inlet) = opened(CancellationToken::new()).await;
 
         let writing = tokio::task::spawn_blocking(move || {
             write(&outlet, 10)?;
@@ -222,7 +245,7 @@ mod tests {
                 }
             })
         };
-        let ((gone, inlet), (stopped, waiting)) = (open(stop.clone()), open(stop.clone()));
+        let ((gone, inlet), (stopped, waiting)) = (opened(stop.clone()).await, opened(stop.clone()).await);
 
         let (gone, stopped) = (endless(gone), endless(stopped));
         drop(inlet);

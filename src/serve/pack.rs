@@ -6,8 +6,9 @@
 
 use std::io::{self, Read, Write};
 
+use jiff::civil;
 use zip::write::{SimpleFileOptions, StreamWriter};
-use zip::{CompressionMethod, ZipWriter};
+use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::outlet::Outlet;
 use super::served::Fault;
@@ -39,6 +40,8 @@ pub(super) struct Parcel {
     pub(super) series: ServedSeries,
     pub(super) files: SeriesFiles,
     pub(super) naming: Naming,
+    /// What the entries are dated: when they are sent, as by the archive's server.
+    pub(super) packed_at: civil::DateTime,
     /// Whether the licence, when there is one, opens the ZIP.
     pub(super) has_license: bool,
     /// Whether a list of MD5s closes the ZIP.
@@ -73,7 +76,7 @@ impl Parcel {
 
     fn pack(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
         if self.naming == Naming::Blob {
-            zip.add_directory("./", options()).map_err(io::Error::from)?;
+            zip.add_directory("./", options(self.packed_at)).map_err(io::Error::from)?;
         }
         if self.has_license && self.series.license_sha256.is_some() {
             self.pack_license(zip)?;
@@ -87,7 +90,7 @@ impl Parcel {
             md5_list.extend([name.as_str(), ",", md5.as_str(), "\n"]);
         }
         if self.has_md5_list {
-            zip.start_file("md5hashes.csv", options()).map_err(io::Error::from)?;
+            zip.start_file("md5hashes.csv", options(self.packed_at)).map_err(io::Error::from)?;
             zip.write_all(md5_list.as_bytes())?;
         }
         Ok(())
@@ -97,27 +100,38 @@ impl Parcel {
         let mut text = Vec::new();
         let read = self.files.license().and_then(|mut file| file.read_to_end(&mut text));
         read.map_err(|source| Fault::Tree { path: format!("{}/LICENSE", self.series.path), source })?;
-        zip.start_file("LICENSE", options()).map_err(io::Error::from)?;
+        zip.start_file("LICENSE", options(self.packed_at)).map_err(io::Error::from)?;
         Ok(zip.write_all(&text)?)
     }
 
     fn pack_instance(&self, zip: &mut Zip<'_>, name: &str, instance: &Instance) -> Result<(), Fault> {
-        zip.start_file(name, options().large_file(instance.size_bytes >= LARGE)).map_err(io::Error::from)?;
+        let options = options(self.packed_at).large_file(instance.size_bytes >= LARGE);
+        zip.start_file(name, options).map_err(io::Error::from)?;
         copy_instance(&self.files, &self.series.path, instance, &mut |piece| zip.write_all(piece))
     }
 }
 
 /// The ZIP of a series of which there is no file, as Bindaas sends it.
-pub(super) fn without_files() -> io::Result<Vec<u8>> {
+pub(super) fn without_files(packed_at: civil::DateTime) -> io::Result<Vec<u8>> {
     let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
-    zip.add_directory("./", options())?;
+    zip.add_directory("./", options(packed_at))?;
     Ok(zip.finish()?.into_inner())
 }
 
-fn options() -> SimpleFileOptions {
+fn options(packed_at: civil::DateTime) -> SimpleFileOptions {
     SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(LEVEL))
+        .last_modified_time(entry_time(packed_at).unwrap_or_default())
+}
+
+/// A time as a ZIP has it, which knows the years from 1980 to 2107.
+fn entry_time(time: civil::DateTime) -> Option<DateTime> {
+    let part = |number: i8| u8::try_from(number).ok();
+    let [month, day] = [part(time.month())?, part(time.day())?];
+    let [hour, minute, second] = [part(time.hour())?, part(time.minute())?, part(time.second())?];
+    let year = u16::try_from(time.year()).ok()?;
+    DateTime::from_date_and_time(year, month, day, hour, minute, second).ok()
 }
 
 /// Hands out the bytes of an instance; its last piece only when size and CRC-32 of all of it are as recorded.

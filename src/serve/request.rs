@@ -73,10 +73,12 @@ impl Request {
 
     /// Why the request is refused before the mirror is asked at all.
     ///
-    /// Version 2 stumbles over a missing token whatever is asked (`getData.java`). Version 4 looks for unknown
+    /// Version 2 stumbles over a missing token whatever is asked (`getData.java`); what stands above the versions is
+    /// told to anybody, since who may reach the port may read the mirror. Version 4 looks for unknown
     /// parameters first and then for missing ones (`V4_getImage.java`); the others take what they have a place for.
     pub(super) fn refusal(&self) -> Option<Refusal<'_>> {
-        if self.description().access == Access::Token && !self.has_authorization {
+        let asks_for_token = self.description().access == Access::Token && self.endpoint.place.is_empty();
+        if asks_for_token && !self.has_authorization {
             return Some(Refusal::NoToken);
         }
         let refuses = self.endpoint.refuses_unknown_parameters;
@@ -125,7 +127,12 @@ impl Request {
     }
 
     fn day(&self, text: &str) -> Option<Date> {
-        self.endpoint.asked_dates.to_iso(text)?.get(..10)?.parse().ok()
+        let format = self.endpoint.asked_dates;
+        if self.is_of_first_server() {
+            format.read_as_java(text)
+        } else {
+            format.to_iso(text)?.get(..10)?.parse().ok()
+        }
     }
 
     fn values(&self, parameter: Parameter) -> impl Iterator<Item = &str> {

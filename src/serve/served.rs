@@ -4,21 +4,29 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
 use super::outlet::{self, Inlet, Outlet};
+use super::turns::Turns;
 use crate::db::{self, Reader};
 use crate::mirror::{Root, RootError};
 
-/// Lists that are read at a time: each holds a connection until its client has taken it.
+/// Answers out of the record that are worked on at a time; connections that are kept for the next ones.
 const MOST_READERS: usize = 8;
-/// Images that are sent at a time: each keeps a core busy for a fast client and takes about a megabyte; more would
-/// only make all of them slower.
-const MOST_IMAGES: usize = 16;
+/// Lists that are under way, most of them behind slow clients: each holds a thread and a connection.
+const MOST_LISTS: usize = 64;
+/// Images that are worked on at a time: each keeps a core busy; more would only make all of them slower.
+const MOST_SENDERS: usize = 16;
+/// Images that are under way, most of them behind slow clients: each holds a thread, of which tokio has 512, and
+/// about a megabyte.
+const MOST_IMAGES: usize = 256;
+
+/// Forms that are in memory until their answers begin.
+pub(super) const MOST_FORMS: usize = 32;
 
 /// Why a mirror cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +76,9 @@ impl Fault {
 pub struct ServedMirror {
     root: Root,
     idle: Mutex<Vec<Reader>>,
-    readers: Arc<Semaphore>,
-    images: Arc<Semaphore>,
+    lists: Turns,
+    images: Turns,
+    forms: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -82,8 +91,9 @@ impl ServedMirror {
         Ok(Self {
             root,
             idle: Mutex::new(vec![first]),
-            readers: Arc::new(Semaphore::new(MOST_READERS)),
-            images: Arc::new(Semaphore::new(MOST_IMAGES)),
+            lists: Turns::new(MOST_LISTS, MOST_READERS),
+            images: Turns::new(MOST_IMAGES, MOST_SENDERS),
+            forms: Semaphore::new(MOST_FORMS),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         })
@@ -92,8 +102,9 @@ impl ServedMirror {
     /// Cuts every answer that is under way and waits until nothing reads the mirror any more.
     pub(super) async fn close(&self) {
         self.stop.cancel();
-        self.readers.close();
+        self.lists.close();
         self.images.close();
+        self.forms.close();
         self.tasks.close();
         self.tasks.wait().await;
     }
@@ -107,39 +118,65 @@ impl ServedMirror {
         self.stop.is_cancelled()
     }
 
-    pub(super) fn outlet(&self) -> (Outlet, Inlet) {
-        outlet::open(self.stop.clone())
+    /// Waits until one more form may be taken into memory.
+    pub(super) async fn room_for_form(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        self.forms.acquire().await
     }
 
-    /// Begins to read the record on a thread that may block, when a connection is free.
+    /// Reads the record on a thread that may block, when it is its turn.
     pub(super) async fn read<T: Send + 'static>(
         self: Arc<Self>,
         work: impl FnOnce(&Self, &Reader) -> Result<T, Fault> + Send + 'static,
-    ) -> Result<JoinHandle<Result<T, Fault>>, Fault> {
-        let permit = Arc::clone(&self.readers).acquire_owned().await?;
+    ) -> Result<T, Fault> {
+        let turn = self.lists.turn().await?;
         let tasks = self.tasks.clone();
-        Ok(tasks.spawn_blocking(move || {
-            let _permit: OwnedSemaphorePermit = permit;
-            let reader = self.reader()?;
-            let done = work(&self, &reader);
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(reader);
+        let reading = tasks.spawn_blocking(move || {
+            let done = self.with_reader(|reader| work(&self, reader));
+            drop(turn);
             done
-        }))
+        });
+        reading.await?
+    }
+
+    /// Begins to write a list on a thread that may block, when there is room for one more.
+    pub(super) async fn send_list(
+        self: Arc<Self>,
+        name: &'static str,
+        work: impl FnOnce(&Reader, Outlet) -> Result<(), Fault> + Send + 'static,
+    ) -> Result<Inlet, Fault> {
+        let (outlet, inlet) = outlet::open(self.lists.place().await?, self.stop.clone());
+        let tasks = self.tasks.clone();
+        let sending = tasks.spawn_blocking(move || {
+            let sent = self.with_reader(|reader| work(reader, outlet));
+            sent.unwrap_or_else(|fault| fault.report(name));
+        });
+        drop(sending); // goes on by itself, and is tracked
+        Ok(inlet)
     }
 
     /// Begins to send files on a thread that may block, when there is room for one more image.
-    pub(super) async fn send(&self, work: impl FnOnce() + Send + 'static) -> Result<(), Fault> {
-        let permit = Arc::clone(&self.images).acquire_owned().await?;
+    pub(super) async fn send_image(
+        &self,
+        name: String,
+        work: impl FnOnce(Outlet) -> Result<(), Fault> + Send + 'static,
+    ) -> Result<Inlet, Fault> {
+        let (outlet, inlet) = outlet::open(self.images.place().await?, self.stop.clone());
         let sending = self.tasks.spawn_blocking(move || {
-            let _permit: OwnedSemaphorePermit = permit;
-            work();
+            work(outlet).unwrap_or_else(|fault| fault.report(&name));
         });
         drop(sending); // goes on by itself, and is tracked
-        Ok(())
+        Ok(inlet)
     }
 
-    fn reader(&self) -> Result<Reader, Fault> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        idle.map_or_else(|| Ok(Reader::open(&self.root.state_file())?), Ok)
+    fn with_reader<T>(&self, work: impl FnOnce(&Reader) -> Result<T, Fault>) -> Result<T, Fault> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = idle().pop();
+        let reader = waiting.map_or_else(|| Reader::open(&self.root.state_file()), Ok)?;
+        let done = work(&reader);
+        let mut idle = idle();
+        if idle.len() < MOST_READERS {
+            idle.push(reader);
+        }
+        done
     }
 }

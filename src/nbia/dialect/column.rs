@@ -24,6 +24,8 @@ pub struct Column {
     pub keyword: &'static str,
     /// How its values are written.
     pub kind: Kind,
+    /// What the service sends where it knows nothing; for most columns null.
+    pub default: Option<&'static str>,
 }
 
 impl Column {
@@ -31,26 +33,31 @@ impl Column {
     pub(super) const fn sent_as(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
+
+    /// This column with a value where there is none.
+    pub(super) const fn or(self, default: &'static str) -> Self {
+        Self { default: Some(default), ..self }
+    }
 }
 
 pub(super) const fn text(name: &'static str) -> Column {
-    Column { name, keyword: name, kind: Kind::Text }
+    Column { name, keyword: name, kind: Kind::Text, default: None }
 }
 
 pub(super) const fn flag(name: &'static str) -> Column {
-    Column { name, keyword: name, kind: Kind::Flag }
+    Column { name, keyword: name, kind: Kind::Flag, default: None }
 }
 
 pub(super) const fn number(name: &'static str) -> Column {
-    Column { name, keyword: name, kind: Kind::Number }
+    Column { name, keyword: name, kind: Kind::Number, default: None }
 }
 
 pub(super) const fn count(name: &'static str) -> Column {
-    Column { name, keyword: name, kind: Kind::Count }
+    Column { name, keyword: name, kind: Kind::Count, default: None }
 }
 
 pub(super) const fn date(name: &'static str) -> Column {
-    Column { name, keyword: name, kind: Kind::Date }
+    Column { name, keyword: name, kind: Kind::Date, default: None }
 }
 
 pub(super) const COLLECTION_VALUES: &[Column] = &[text("Collection")];
@@ -59,3 +66,11 @@ pub(super) const BODY_PART_VALUES: &[Column] = &[text("BodyPartExamined")];
 pub(super) const MANUFACTURER_VALUES: &[Column] = &[text("Manufacturer")];
 pub(super) const SERIES_SIZE: &[Column] = &[count("TotalSizeInBytes"), count("ObjectCount")];
 pub(super) const SOP_INSTANCE_UIDS: &[Column] = &[text("SOPInstanceUID")];
+
+/// The archive's own server takes a patient of whom nothing else is known for a human being
+/// (NBIA-TCIA 865725e, `PatientDAOImpl.java`).
+pub(super) const PHANTOM: Column = text("Phantom").or("NO");
+pub(super) const SPECIES_CODE: Column = text("SpeciesCode").or("337915000");
+pub(super) const SPECIES_DESCRIPTION: Column = text("SpeciesDescription").or("Homo sapiens");
+/// It lists only what whoever asks may have (`GeneralSeriesDAOImpl.java`).
+pub(super) const AUTHORIZED: Column = number("Authorized").or("1");

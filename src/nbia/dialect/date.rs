@@ -1,5 +1,6 @@
 //! How each generation writes days, in what it is asked and in what it answers.
 
+use jiff::Span;
 use jiff::civil::{Date, DateTime};
 
 /// How days are written.
@@ -44,6 +45,21 @@ impl DateFormat {
         Some(time.map_or_else(|| day.to_string(), |time| format!("{day} {time}")))
     }
 
+    /// A day as Java's lenient `SimpleDateFormat` reads it: from where a month or a day is too large or too small it
+    /// counts on, so that `2010/13/01` is `2011-01-01`, and what stands behind the last number is not looked at.
+    pub fn read_as_java(self, text: &str) -> Option<Date> {
+        let mut parts = text.splitn(3, '/').map(leading_number);
+        let [first, second, third] = [parts.next()??, parts.next()??, parts.next()??];
+        let (year, month, day) = match self {
+            Self::YearMonthDay => (first, second, third),
+            Self::DayMonthYear => (third, second, first),
+            Self::Iso | Self::Timestamp | Self::MonthDayYear => return None,
+        };
+        let january = Date::new(i16::try_from(year).ok()?, 1, 1).ok()?;
+        let month = january.checked_add(Span::new().try_months(month - 1).ok()?).ok()?;
+        month.checked_add(Span::new().try_days(day - 1).ok()?).ok()
+    }
+
     /// An ISO text of the record as the dialect writes it; anything else as it is.
     pub fn from_iso(self, text: &str) -> String {
         let day = || text.get(..10).and_then(|day| Date::strptime("%Y-%m-%d", day).ok());
@@ -52,6 +68,12 @@ impl DateFormat {
             _ => day().map_or_else(|| text.to_owned(), |day| self.write(day)),
         }
     }
+}
+
+fn leading_number(text: &str) -> Option<i64> {
+    let text = text.trim_start();
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    text[..end].parse().ok()
 }
 
 #[cfg(test)]
@@ -84,5 +106,28 @@ mod tests {
         assert_eq!(recorded, "2015-05-27 17:12:21");
         assert_eq!(DateFormat::Timestamp.from_iso(&recorded), sent);
         assert_eq!(DateFormat::MonthDayYear.from_iso(&recorded), "05-27-2015");
+    }
+
+    #[test]
+    fn java_counts_on_where_a_month_or_a_day_is_too_large() {
+        let cases = [
+            (DateFormat::YearMonthDay, "2023/08/04", Some("2023-08-04")),
+            (DateFormat::YearMonthDay, "2010/13/45", Some("2011-02-14")),
+            (DateFormat::YearMonthDay, "2010/00/00", Some("2009-11-30")),
+            (DateFormat::YearMonthDay, "2023/8/4 10:00", Some("2023-08-04")),
+            (DateFormat::DayMonthYear, "01/13/2010", Some("2011-01-01")),
+            (DateFormat::DayMonthYear, "31/02/2024", Some("2024-03-02")),
+            // a date in the other order is one of the first years
+            (DateFormat::DayMonthYear, "2023/08/04", Some("0010-02-13")),
+            (DateFormat::YearMonthDay, "2023-08-04", None),
+            (DateFormat::YearMonthDay, "2023/08", None),
+            (DateFormat::YearMonthDay, "99999999999999999999/1/1", None),
+            (DateFormat::YearMonthDay, "2023/99999999999/1", None),
+            (DateFormat::MonthDayYear, "08/04/2023", None),
+        ];
+        for (format, text, day) in cases {
+            let read = format.read_as_java(text).map(|day| day.to_string());
+            assert_eq!(read.as_deref(), day, "{text}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod endpoint;
 mod nbia_v1;
 mod nbia_v4;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -145,6 +146,18 @@ impl Description {
     /// An endpoint as this dialect offers it, or `None`.
     pub fn endpoint(&self, endpoint: Endpoint) -> Option<&'static EndpointDescription> {
         self.endpoints().find(|description| description.endpoint == endpoint)
+    }
+
+    /// Every path between host and endpoint below which a server answers in this dialect.
+    ///
+    /// The archive's own server answers with and without `/services` (NBIA-TCIA 865725e, `keycloak/web.xml`); what else
+    /// ends of paths stand for is among the wholes.
+    pub fn paths(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let others = if self.family == Family::Nbia { self.other_paths } else { &[] };
+        let short = others.iter().map(|(end, _)| *end);
+        let nearest = self.nearest_paths.iter().map(|(_, whole)| *whole);
+        let all: BTreeSet<_> = short.chain(nearest).chain([self.path]).collect();
+        all.into_iter()
     }
 
     /// All that it offers.

@@ -3,8 +3,8 @@
 //! Source: CBIIT/NBIA-TCIA 865725e, `restAPI/V1_*.java` and `restAPI/V2_*.java`.
 
 use super::column::{
-    BODY_PART_VALUES, COLLECTION_VALUES, Column, MANUFACTURER_VALUES, MODALITY_VALUES, SERIES_SIZE,
-    SOP_INSTANCE_UIDS, count, date, flag, number, text,
+    BODY_PART_VALUES, COLLECTION_VALUES, Column, MANUFACTURER_VALUES, MODALITY_VALUES, PHANTOM, SERIES_SIZE,
+    SOP_INSTANCE_UIDS, SPECIES_CODE, SPECIES_DESCRIPTION, count, date, flag, number, text,
 };
 use super::date::DateFormat;
 use super::endpoint::{
@@ -21,9 +21,9 @@ const PATIENT: &[Column] = &[
     text("PatientSex"),
     text("EthnicGroup"),
     text("Collection"),
-    text("Phantom"),
-    text("SpeciesCode"),
-    text("SpeciesDescription"),
+    PHANTOM,
+    SPECIES_CODE,
+    SPECIES_DESCRIPTION,
 ];
 
 const PATIENT_STUDY: &[Column] = &[
@@ -216,7 +216,7 @@ const COMMON: [EndpointDescription; 18] = [
         .listing(&released("Date Released")),
 ];
 
-/// What stands above the versions; the server asks for a token there.
+/// What stands above the versions; the archive's server asks for a token there.
 const WITH_TOKEN: [EndpointDescription; 2] = [
     EndpointDescription { place: "../", refuses_unknown_parameters: false, ..nbia_v4::MD5_HIERARCHY },
     EndpointDescription { place: "../", refuses_unknown_parameters: false, ..nbia_v4::DESCRIPTIONS },

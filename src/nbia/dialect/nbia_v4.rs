@@ -3,8 +3,8 @@
 //! Source: CBIIT/NBIA-TCIA 865725e, `restAPI/v4/*.java`.
 
 use super::column::{
-    BODY_PART_VALUES, COLLECTION_VALUES, Column, MANUFACTURER_VALUES, MODALITY_VALUES, SERIES_SIZE,
-    SOP_INSTANCE_UIDS, count, date, number, text,
+    AUTHORIZED, BODY_PART_VALUES, COLLECTION_VALUES, Column, MANUFACTURER_VALUES, MODALITY_VALUES, PHANTOM,
+    SERIES_SIZE, SOP_INSTANCE_UIDS, SPECIES_CODE, SPECIES_DESCRIPTION, count, date, number, text,
 };
 use super::date::DateFormat;
 use super::endpoint::{
@@ -20,10 +20,10 @@ const PATIENT: &[Column] = &[
     text("PatientSex"),
     text("EthnicGroup"),
     text("Collection"),
-    text("Phantom"),
-    text("SpeciesCode"),
-    text("SpeciesDescription"),
-    number("Authorized"),
+    PHANTOM,
+    SPECIES_CODE,
+    SPECIES_DESCRIPTION,
+    AUTHORIZED,
 ];
 
 const PATIENT_STUDY: &[Column] = &[
@@ -41,7 +41,7 @@ const PATIENT_STUDY: &[Column] = &[
     count("SeriesCount"),
     text("LongitudinalTemporalEventType"),
     number("LongitudinalTemporalOffsetFromEvent"),
-    number("Authorized"),
+    AUTHORIZED,
 ];
 
 const SERIES_COLUMNS: &[Column] = &[
@@ -74,7 +74,7 @@ const SERIES_COLUMNS: &[Column] = &[
     text("StudyDescription").sent_as("StudyDesc"),
     date("StudyDate"),
     text("ThirdPartyAnalysis"),
-    number("Authorized"),
+    AUTHORIZED,
 ];
 
 const SERIES_METADATA: &[Column] = &[
@@ -117,7 +117,7 @@ const SERIES_METADATA: &[Column] = &[
     text("ReleasedStatus"),
     date("DateReleased"),
     text("ThirdPartyAnalysis"),
-    number("Authorized"),
+    AUTHORIZED,
 ];
 
 const COLLECTION_DESCRIPTIONS: &[Column] = &[
@@ -127,13 +127,13 @@ const COLLECTION_DESCRIPTIONS: &[Column] = &[
     text("DataDescriptionURI").sent_as("descriptionURI"),
 ];
 
-const COLLECTION_COUNTS: &[Column] = &[text("Collection"), count("Count"), number("Authorized")];
-const MODALITY_COUNTS: &[Column] = &[text("Modality"), count("Count"), number("Authorized")];
+const COLLECTION_COUNTS: &[Column] = &[text("Collection"), count("Count"), AUTHORIZED];
+const MODALITY_COUNTS: &[Column] = &[text("Modality"), count("Count"), AUTHORIZED];
 const BODY_PART_COUNTS: &[Column] =
-    &[text("BodyPartExamined").sent_as("BodyPart"), count("Count"), number("Authorized")];
-const MANUFACTURER_COUNTS: &[Column] = &[text("Manufacturer"), count("Count"), number("Authorized")];
+    &[text("BodyPartExamined").sent_as("BodyPart"), count("Count"), AUTHORIZED];
+const MANUFACTURER_COUNTS: &[Column] = &[text("Manufacturer"), count("Count"), AUTHORIZED];
 const SPECIES_COUNTS: &[Column] =
-    &[text("SpeciesDescription").sent_as("Species"), count("Count"), number("Authorized")];
+    &[text("SpeciesDescription").sent_as("Species"), count("Count"), AUTHORIZED];
 
 const LIST: EndpointDescription = EndpointDescription {
     endpoint: Endpoint::CollectionValues,
@@ -215,7 +215,7 @@ pub(super) static V4: Description = Description {
         LIST.called(Endpoint::PatientsByModality, "getPatientByCollectionAndModality")
             .told(&[COLLECTION, MODALITY, FORMAT])
             .needing(OF_MODALITY)
-            .listing(&[text("PatientID").sent_as("PatientId"), number("Authorized")]),
+            .listing(&[text("PatientID").sent_as("PatientId"), AUTHORIZED]),
         LIST.called(Endpoint::PatientStudy, "getPatientStudy")
             .told(&[COLLECTION, PATIENT_ID, STUDY, FORMAT])
             .listing(PATIENT_STUDY),

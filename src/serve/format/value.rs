@@ -21,10 +21,10 @@ fn value<'row>(
     row: &'row ListedRow,
     column: &Column,
 ) -> Option<Cow<'row, str>> {
-    let text: Cow<'row, str> = match row.get(column.keyword)? {
-        Value::Null => return None,
-        Value::String(text) => text.into(),
-        other => other.to_string().into(),
+    let text: Cow<'row, str> = match row.get(column.keyword) {
+        None | Some(Value::Null) => column.default?.into(),
+        Some(Value::String(text)) => text.into(),
+        Some(other) => other.to_string().into(),
     };
     Some(match column.kind {
         Kind::Date => endpoint.dates.from_iso(&text).into(),

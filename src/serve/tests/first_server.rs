@@ -38,10 +38,18 @@ async fn its_lists_have_its_columns_and_dates() {
     let patient = r#"[{"PatientId":"1.3.6.1.4.1.9328.50.4.0001","PatientName":"1.3.6.1.4.1.9328.50.4.0001","PatientSex":"F","Collection":"CT COLONOGRAPHY","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens"}]"#;
     let cases = [
         ("getPatient?Collection=CT%20COLONOGRAPHY", patient),
+        (
+            "getPatient?PatientId=UCSF-BR-45",
+            r#"[{"PatientId":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens"}]"#,
+        ),
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/09", patient),
         // the day itself is not new, and a date in another spelling is none
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/10", ""),
         ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012-05-09", ""),
+        // but Java counts on where a month or a day is too large
+        ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2011/17/09", patient),
+        ("NewPatientsInCollection?Collection=CT+COLONOGRAPHY&Date=2012/04/40", ""),
+        ("NewStudiesInPatientCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/10", ""),
         (
             "NewStudiesInPatientCollection?Collection=CT+COLONOGRAPHY&Date=2012/05/09",
             r#"[{"StudyInstanceUID":"1.3.6.1.4.1.9328.50.4.1","StudyDate":"2000-01-01 00:00:00.0","StudyDescription":"CT SCREENING VIRT COLONOSCOPY","StudyID":"1","PatientAge":"056Y","PatientID":"1.3.6.1.4.1.9328.50.4.0001","PatientSex":"M","Collection":"CT COLONOGRAPHY","SeriesCount":1}]"#,
@@ -93,6 +101,7 @@ async fn series_are_updated_after_a_day_and_come_in_sixteen_columns() {
         )
     );
     assert_eq!(updated("?fromDate=07/08/2023").await.text(), "");
+    assert_eq!(updated("?fromDate=37/07/2023").await.text(), answer.text());
     assert_eq!(updated("?fromDate=2012-01-01").await.text(), "");
     assert_eq!(updated("").await.text().matches("SeriesInstanceUID").count(), 2);
 }
@@ -133,9 +142,9 @@ async fn version_2_answers_nobody_who_has_no_token() {
     let served = Served::new().await;
     let list = format!("{V2}/getCollectionValues");
     let image = format!("{V2}/getImage?SeriesInstanceUID={MR}");
-    let unversioned = "/nbia-api/services/getCollectionDescriptions";
 
-    for path in [list.as_str(), &image, unversioned] {
+    for path in [list, image] {
+        let path = path.as_str();
         let refused = served.get(path).await;
         let answered = served.get_with_token(path).await;
         assert_eq!(refused.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
@@ -143,6 +152,18 @@ async fn version_2_answers_nobody_who_has_no_token() {
         assert_eq!(refused.label.as_deref(), Some("text/plain"), "{path}");
         assert_eq!(answered.status, StatusCode::OK, "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_stands_above_the_versions_is_told_to_anybody() {
+    let served = Served::new().await;
+
+    let described = served.get("/nbia-api/services/getCollectionDescriptions").await;
+    let form = served.http.post(format!("{}/nbia-api/services/getMD5Hierarchy", served.base));
+    let md5 = Answer::read(form.body(format!("SeriesInstanceUID={MR}")).send().await.unwrap()).await;
+
+    assert_eq!(described.status, StatusCode::OK);
+    assert_eq!((md5.status, md5.body.len()), (StatusCode::OK, 32));
 }
 
 #[tokio::test]

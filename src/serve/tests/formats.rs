@@ -57,7 +57,7 @@ async fn a_null_is_an_empty_field_and_a_quote_is_doubled() {
     let expected = concat!(
         r#""1.3.6.1.4.1.9328.50.4.2","1.3.6.1.4.1.9328.50.4.1","CT","","","","","","","CT COLONOGRAPHY","","#,
         r#""1.3.6.1.4.1.9328.50.4.0001","","","","""GE Healthcare"", O'Neil/é","","","1","","","","","4","","#,
-        r#""05-10-2012","","","","""#
+        r#""05-10-2012","","","","1""#
     );
     assert_eq!(line, expected);
 }
@@ -112,13 +112,15 @@ async fn the_archive_s_server_names_elements_after_columns_and_encodes_texts() {
     let rest = concat!(
         "<PatientID type='java.lang.String'>UCSF-BR-45</PatientID>",
         "<Collection type='java.lang.String'>Breast-MRI-NACT-Pilot</Collection>",
-        "<SeriesCount type='java.lang.Long'>1</SeriesCount></Row></Results>"
+        "<SeriesCount type='java.lang.Long'>1</SeriesCount>"
     );
+    let authorized = "<Authorized type='java.lang.Integer'>1</Authorized>";
+    let end = "</Row></Results>";
     let manufacturer = "<Row></Row><Row><Manufacturer type='java.lang.String'>&quot;GE Healthcare&quot;, O&#x27;Neil&#x2f;&#xe9;</Manufacturer></Row>";
     served.lay(&Series { manufacturer: None, ..other_series("1.6") }, "1.6.1", b"x").await;
     let cases = [
-        (format!("{V4}/{STUDY}&format=xml"), format!("{beginning}{uid}{rest}")),
-        (format!("{V1}/{STUDY}&format=XML"), format!("{beginning}{uid}{rest}")),
+        (format!("{V4}/{STUDY}&format=xml"), format!("{beginning}{uid}{rest}{authorized}{end}")),
+        (format!("{V1}/{STUDY}&format=XML"), format!("{beginning}{uid}{rest}{end}")),
         (
             format!("{V1}/getManufacturerValues?format=XML&Modality=CT"),
             format!("{}{manufacturer}</Results>", beginning.trim_end_matches("<Row>")),
@@ -166,7 +168,7 @@ async fn the_archive_s_server_makes_a_table_with_a_space_for_null() {
                 "<TH>EthnicGroup</TH><TH>Collection</TH><TH>Phantom</TH><TH>SpeciesCode</TH>",
                 "<TH>SpeciesDescription</TH><TH>Authorized</TH></TR>",
                 "<TR><TD>UCSF-BR-45</TD><TD>&nbsp;</TD><TD>&nbsp;</TD><TD>&nbsp;</TD><TD>Breast-MRI-NACT-Pilot</TD>",
-                "<TD>&nbsp;</TD><TD>&nbsp;</TD><TD>&nbsp;</TD><TD>&nbsp;</TD></TR></TABLE></P>"
+                "<TD>NO</TD><TD>337915000</TD><TD>Homo sapiens</TD><TD>1</TD></TR></TABLE></P>"
             ),
         ),
         (

@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Read};
 
+use jiff::civil::DateTime;
 use reqwest::StatusCode;
 
 use super::*;
@@ -20,6 +21,32 @@ async fn version_4_packs_the_licence_and_numbered_files() {
     // deflated, sizes behind the data: signature, version 20, bit 3, method 8, neither CRC nor sizes
     assert_eq!(answer.body[..10], *b"PK\x03\x04\x14\0\x08\0\x08\0");
     assert_eq!(answer.body[14..26], [0; 12]);
+}
+
+#[tokio::test]
+async fn entries_are_of_now_and_have_their_sizes_behind_their_data() {
+    let served = Served::new().await;
+
+    let answer = served.send(&format!("{V4}/getImage?SeriesInstanceUID={MR}")).await;
+
+    let sent = answer.headers()["date"].to_str().unwrap().to_owned();
+    let sent = DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", sent).unwrap();
+    let body = answer.bytes().await.unwrap();
+    let mut archive = zip::ZipArchive::new(Cursor::new(&body)).unwrap();
+    for index in 0..archive.len() {
+        let entry = archive.by_index(index).unwrap();
+        let packed: DateTime = entry.last_modified().unwrap().to_string().replace(' ', "T").parse().unwrap();
+        assert!(packed.duration_until(sent).as_secs().abs() < 60, "{packed} {sent}");
+        let (size, packed_size) = (entry.size(), entry.compressed_size());
+        let behind = usize::try_from(entry.data_start().unwrap() + packed_size).unwrap();
+        let sizes = [entry.crc32().to_le_bytes(), short(packed_size), short(size)].concat();
+        assert_eq!(body[behind..behind + 4], *b"PK\x07\x08");
+        assert_eq!(body[behind + 4..behind + 16], sizes);
+    }
+}
+
+fn short(size: u64) -> [u8; 4] {
+    u32::try_from(size).unwrap().to_le_bytes()
 }
 
 #[tokio::test]

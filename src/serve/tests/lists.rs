@@ -43,7 +43,7 @@ async fn version_4_lists_what_a_series_belongs_to() {
         ),
         (
             "getPatient?PatientId=UCSF-BR-45",
-            r#"[{"PatientId":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot"}]"#,
+            r#"[{"PatientId":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens","Authorized":1}]"#,
         ),
         (
             "getPatientStudy?Collection=CT+COLONOGRAPHY&format=JSON",
@@ -59,11 +59,11 @@ async fn version_4_lists_what_a_series_belongs_to() {
         ),
         (
             "NewPatientsInCollection?Collection=Breast-MRI-NACT-Pilot&fromDate=08-07-2023",
-            r#"[{"PatientId":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot"}]"#,
+            r#"[{"PatientId":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot","Phantom":"NO","SpeciesCode":"337915000","SpeciesDescription":"Homo sapiens","Authorized":1}]"#,
         ),
         (
             "NewStudiesInPatientCollection?Collection=Breast-MRI-NACT-Pilot&fromDate=08-07-2023&PatientID=UCSF-BR-45",
-            r#"[{"StudyInstanceUID":"1.3.6.1.4.1.14519.2","PatientID":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot","SeriesCount":1}]"#,
+            r#"[{"StudyInstanceUID":"1.3.6.1.4.1.14519.2","PatientID":"UCSF-BR-45","Collection":"Breast-MRI-NACT-Pilot","SeriesCount":1,"Authorized":1}]"#,
         ),
     ];
 

@@ -7,6 +7,7 @@ mod lists;
 mod md5;
 mod refusals;
 mod server;
+mod slow_clients;
 mod version_4;
 
 use std::io::{Cursor, Read, Write};
@@ -15,6 +16,8 @@ use std::path::{Path, PathBuf};
 use reqwest::StatusCode;
 use serde_json::json;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -108,6 +111,18 @@ impl Served {
         Answer::read(request.bearer_auth("whoever").send().await.unwrap()).await
     }
 
+    /// Sends a request, and of the answer takes no more than its status; gives that and the open connection.
+    async fn stall(&self, request: &str) -> (String, TcpStream) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let address = self.base.strip_prefix("http://").unwrap().parse().unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut status = [0; "HTTP/1.1 200".len()];
+        stream.read_exact(&mut status).await.unwrap();
+        (String::from_utf8_lossy(&status).into_owned(), stream)
+    }
+
     /// What arrives of an answer that breaks off; of a short one perhaps not even the status.
     async fn cut(&self, path: &str) -> Vec<u8> {
         let mut arrived = Vec::new();
@@ -130,10 +145,10 @@ impl Served {
         lay(&root, &self.db, series, &[(uid, bytes)], None).await;
     }
 
-    /// Lays one more series whose first file fills many pieces; gives that file's bytes.
+    /// Lays one more series whose first file is more than pieces and sockets can hold; gives that file's bytes.
     async fn lay_large(&self, uid: &str, second: &[u8]) -> Vec<u8> {
         let mut random = fastrand::Rng::with_seed(7);
-        let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(3_000_000).collect();
+        let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(10_000_000).collect();
         let root = Root::lock(self.root.path()).unwrap();
         lay(&root, &self.db, &other_series(uid), &[("1.7.1", &bytes), ("1.7.2", second)], None).await;
         bytes

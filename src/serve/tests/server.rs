@@ -6,35 +6,42 @@ use super::*;
 use crate::serve::{OpenError, ServedMirror};
 
 /// What each path offers, typed from the guides and the sources of the services.
-const ROUTES: [(&str, &str); 9] = [
+const ROUTES: [(&str, &str); 18] = [
     (
         FIRST,
         "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient getPatientStudy \
          getSeries getSeriesSize getImage getSeries/metadata getImage/metadata",
     ),
-    (
-        V3,
-        "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient PatientsByModality \
-         getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage getSingleImage NewPatientsInCollection \
-         NewStudiesInPatientCollection PatientsByModality/metadata",
-    ),
+    ("/services/v2/TCIA/query", BINDAAS),
+    ("/services/v2/SharedList/query", "ContentsByName ContentsByName/metadata"),
+    (V3, BINDAAS),
     ("/services/v3/SharedList/query", "ContentsByName ContentsByName/metadata"),
+    ("/services/v4/TCIA/query", BINDAAS),
+    ("/services/v4/SharedList/query", "ContentsByName ContentsByName/metadata"),
     (V1, FIRST_SERVER),
+    ("/nbia-api/v1", FIRST_SERVER),
     (V2, FIRST_SERVER),
-    ("/nbia-api/services", "getCollectionDescriptions POST:getMD5Hierarchy"),
-    (
-        V4,
-        "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient \
-         getPatientByCollectionAndModality getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage \
-         getImageWithMD5Hash getSingleImage NewPatientsInCollection NewStudiesInPatientCollection getUpdatedSeries",
-    ),
-    (V4, "POST:getSeriesMetadata POST:getMD5Hierarchy getCollectionDescriptions"),
+    ("/nbia-api/v2", FIRST_SERVER),
+    ("/nbia-api/services", "getCollectionDescriptions POST:getMD5Hierarchy up"),
+    ("/nbia-api", "getCollectionDescriptions POST:getMD5Hierarchy up"),
+    (V4, VERSION_4),
+    ("/nbia-api/v4", VERSION_4),
+    (V4, "POST:getSeriesMetadata POST:getMD5Hierarchy getCollectionDescriptions up"),
+    ("/nbia-api/v4", "POST:getSeriesMetadata POST:getMD5Hierarchy getCollectionDescriptions up"),
     (
         V4,
         "getCollectionValuesAndCounts getModalityValuesAndCounts getBodyPartValuesAndCounts \
          getManufacturerValuesAndCounts getSpeciesValuesAndCounts",
     ),
 ];
+
+const BINDAAS: &str = "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient \
+    PatientsByModality getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage getSingleImage \
+    NewPatientsInCollection NewStudiesInPatientCollection PatientsByModality/metadata";
+
+const VERSION_4: &str = "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient \
+    getPatientByCollectionAndModality getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage \
+    getImageWithMD5Hash getSingleImage NewPatientsInCollection NewStudiesInPatientCollection getUpdatedSeries";
 
 const FIRST_SERVER: &str = "getCollectionValues getModalityValues getBodyPartValues getManufacturerValues getPatient \
     getPatientByCollectionAndModality getPatientStudy getSeries getSeriesSize getSOPInstanceUIDs getImage \
@@ -61,6 +68,20 @@ async fn every_endpoint_of_every_dialect_has_a_route() {
         assert_eq!(served.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(served.get("/healthz").await.text(), "ok");
+    assert_eq!(served.get(&format!("{V4}/up")).await.text(), "up");
+}
+
+#[tokio::test]
+async fn a_path_that_stands_for_another_answers_as_that() {
+    let served = Served::new().await;
+
+    for (path, other) in
+        [("/services/v4/TCIA/query", V3), ("/nbia-api/v1", V1), ("/nbia-api/v2", V2), ("/nbia-api/v4", V4)]
+    {
+        let answers = [path, other].map(|path| format!("{path}/getSeries?format=json"));
+        let [answer, expected] = [served.get(&answers[0]).await, served.get(&answers[1]).await];
+        assert_eq!((answer.status, answer.text()), (expected.status, expected.text()), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -116,7 +116,7 @@ async fn metadata_are_asked_for_by_a_form_and_come_as_a_file_of_csv() {
     let row = concat!(
         r#""1.3.6.1.4.1.9328.50.4.0001","1.3.6.1.4.1.9328.50.4.0001","F","","NO","337915000","Homo sapiens","#,
         r#""1.3.6.1.4.1.9328.50.4.1","01-01-2000","CT SCREENING VIRT COLONOSCOPY","","1","056Y","","","1.3.6.1.4.1.9328.50.4.2","CT COLONOGRAPHY","","CT","","","#,
-        r#""","","","","""GE Healthcare"", O'Neil/é","","","","","1","","","","","4","","05-10-2012","","""#,
+        r#""","","","","""GE Healthcare"", O'Neil/é","","","","","1","","","","","4","","05-10-2012","","1""#,
         "\n"
     );
 
@@ -143,7 +143,8 @@ async fn metadata_are_asked_for_in_fields_and_with_commas() {
     assert_eq!(rows(&format!("format=json&list={CT}%2C1.7&list={MR}")).await, 3);
     assert_eq!(rows(&format!("format=json&list={CT}&list={CT},")).await, 1);
     assert_eq!(rows("format=json&list=1.2").await, 0);
-    // a front end takes ten megabytes and no more
+    // ten thousand UIDs are asked for at once, which is less than a megabyte
+    assert_eq!(rows(&format!("format=json&list={}", format!("{},", "1".repeat(64)).repeat(10_000))).await, 0);
     let endless = served.post(&path, &format!("list={}", "1.2,".repeat(3 << 20))).await;
     assert_eq!(endless.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

@@ -34,6 +34,7 @@ pub(super) fn series(of: &[&SampleSeries]) -> Vec<Fact> {
             ("FileSize", &series.bytes().to_string()),
             ("SubmissionTimestamp", series.submitted),
             ("DateReleased", series.released),
+            ("Authorized", "1"),
         ])
     };
     of.iter().map(row).collect()
@@ -47,7 +48,17 @@ pub(super) fn metadata(of: &[&SampleSeries]) -> Vec<Fact> {
 
 pub(super) fn patients(of: &[&SampleSeries]) -> Vec<Fact> {
     let ids: BTreeSet<_> = of.iter().map(|series| series.patient_id.as_str()).collect();
-    let row = |id| fact([("PatientID", id), ("Collection", COLLECTION), ("PatientSex", "F")]);
+    let row = |id| {
+        fact([
+            ("PatientID", id),
+            ("Collection", COLLECTION),
+            ("PatientSex", "F"),
+            ("Phantom", "NO"),
+            ("SpeciesCode", "337915000"),
+            ("SpeciesDescription", "Homo sapiens"),
+            ("Authorized", "1"),
+        ])
+    };
     ids.into_iter().map(row).collect()
 }
 
@@ -68,6 +79,7 @@ pub(super) fn studies(of: &[&SampleSeries]) -> Vec<Fact> {
             ("Collection", COLLECTION),
             ("StudyDate", "2001-02-03"),
             ("SeriesCount", &count.to_string()),
+            ("Authorized", "1"),
         ])
     };
     counts.into_iter().map(row).collect()
