@@ -17,7 +17,7 @@ use crate::dicom::Instance;
 use crate::mirror::{SeriesFiles, file_name};
 
 /// Piece in which files are read.
-const READ_PIECE: usize = 256 << 10;
+const READ_PIECE: usize = 64 << 10;
 /// Files from here on get sizes of 64 bits: less than 4 GiB by more than what deflate can add.
 const LARGE: u64 = 0xFF00_0000;
 /// The fastest level: whoever asks a mirror is near it, and then a core is the limit and not the line.
