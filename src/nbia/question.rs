@@ -1,13 +1,13 @@
 //! A question as a user types it, checked against the dialect before anything is sent.
 
 use jiff::civil::Date;
-use serde_json::{Map, Value};
 
 use super::body::Body;
 use super::client::{Client, Request};
 use super::dialect::{Answer, Dialect, Endpoint, EndpointDescription, Parameter};
 use super::error::Error;
 use super::rows::Rows;
+use super::wire::SentRow;
 
 /// Behind the name of an endpoint: what the service tells of it.
 const DESCRIPTION: &str = "/metadata";
@@ -115,7 +115,7 @@ impl Question {
 
 impl Client {
     /// Asks and reads the rows, with the names and values that the service gives them.
-    pub async fn rows_of(&self, question: &Question) -> Result<Rows<Map<String, Value>>, Error> {
+    pub async fn rows_of(&self, question: &Question) -> Result<Rows<SentRow>, Error> {
         let format = question.endpoint.asks_for_format.then_some("json");
         let body = self.body(&self.asked(question, format)?).await?;
         Ok(Rows::as_sent(body, question.endpoint))

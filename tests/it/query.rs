@@ -165,3 +165,23 @@ fn a_probe_says_which_dialects_an_address_speaks() {
     let v4 = found.iter().find(|line| line["dialect"] == "nbia-v4").unwrap();
     assert!(v4["answer"].as_str().unwrap().starts_with("1 collections in"), "{v4}");
 }
+
+/// An answer of the service, typed by hand.
+fn answer(body: impl AsRef<[u8]>) -> Fault {
+    Fault::Answer(200, vec![], body.as_ref().to_vec())
+}
+
+#[test]
+fn numbers_keep_their_digits() {
+    let archive = archive("nbia-v4");
+    let row = "[{\"Collection\":\"C\",\"N\":12345678901234567890123,\"D\":0.10,\"L\":{\"a\":\n[1.50]},\"B\\u001b[31m\":true}]";
+    archive.fake.script("getCollectionValues", "", None, answer(row));
+
+    for format in ["table", "json", "csv", "xml", "html"] {
+        let printed = archive.query(&["getCollectionValues", "--format", format], 0);
+        assert!(printed.contains("12345678901234567890123") && printed.contains("0.10"), "{printed}");
+    }
+    let lines = archive.lab.run(&["--json", "query", "getCollectionValues"]).assert_code(0);
+    assert_eq!(lines.stdout.lines().count(), 1, "{}", lines.stdout);
+    assert!(lines.stdout.contains("12345678901234567890123"), "{}", lines.stdout);
+}

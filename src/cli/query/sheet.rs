@@ -1,19 +1,20 @@
 //! The rows of a list on paper: a table, JSON, CSV, XML or HTML of our own, with the service's names and values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use quick_xml::escape::escape;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::super::arguments::QueryFormat;
 use super::super::print;
 use super::paper::Paper;
 use crate::nbia::dialect::EndpointDescription;
 
-type Row = Map<String, Value>;
+/// A row as the service sent it.
+type Row = BTreeMap<String, Box<RawValue>>;
 
 /// A list that is written while it arrives; only a table waits for all of it.
 pub(super) struct Sheet {
@@ -65,7 +66,7 @@ impl Sheet {
         let is_first = self.rows == 0;
         self.rows += 1;
         self.late.extend(row.keys().filter(|name| !self.columns.contains(name)).cloned());
-        let fields = || self.columns.iter().map(|name| text_of(row.get(name))).collect::<Vec<_>>();
+        let fields = || self.columns.iter().map(|name| text_of(value(row, name))).collect::<Vec<_>>();
         let line = match &mut self.form {
             Form::Table(table) => {
                 table.add_row(fields().iter().map(|field| print::plain(field)));
@@ -122,11 +123,16 @@ impl Sheet {
     }
 }
 
-fn text_of(value: Option<&Value>) -> String {
+/// A value that is there.
+fn value<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    row.get(name).map(|value| value.get()).filter(|value| *value != "null")
+}
+
+/// Numbers have the digits that were sent.
+fn text_of(value: Option<&str>) -> String {
     match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        None => String::new(),
+        Some(sent) => serde_json::from_str(sent).unwrap_or_else(|_| sent.to_owned()),
     }
 }
 
@@ -138,8 +144,7 @@ fn csv_line(fields: &[String]) -> anyhow::Result<String> {
 
 /// Columns stand in an attribute: not every name of the service may name an element.
 fn xml_row(columns: &[String], row: &Row) -> String {
-    let present =
-        columns.iter().filter_map(|name| Some((name, row.get(name).filter(|value| !value.is_null())?)));
+    let present = columns.iter().filter_map(|name| Some((name, value(row, name)?)));
     let values = present.map(|(name, value)| {
         let text = text_of(Some(value)).replace(is_not_xml, "\u{FFFD}");
         format!("<Value column=\"{}\">{}</Value>", escape(name.replace(is_not_xml, "\u{FFFD}")), escape(text))
