@@ -1,5 +1,10 @@
 //! `query` as a user types it: what is checked before it is sent, what is printed, what is left behind.
 
+use std::fs::Permissions;
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::path::Path;
+
 use serde_json::Value;
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
@@ -74,15 +79,16 @@ fn what_cannot_be_asked_is_refused_without_a_request() {
 #[test]
 fn days_and_names_are_sent_as_the_dialect_spells_them() {
     for (dialect, sent) in [
-        ("nbia-v4", "NewStudiesInPatientCollection?fromDate=08-04-2023&Collection=C"),
-        ("bindaas-v3", "NewStudiesInPatientCollection?Date=2023-08-04&Collection=C&format=json"),
+        ("nbia-v4", "NewStudiesInPatientCollection?fromDate=08-04-2999&Collection=TEST"),
+        ("bindaas-v3", "NewStudiesInPatientCollection?Date=2999-08-04&Collection=TEST&format=json"),
     ] {
         let archive = archive(dialect);
 
-        archive.query(&["NewStudiesInPatientsCollection", "Date=2023-08-04", "Collection=C"], 0);
+        let collection = format!("Collection={COLLECTION}");
+        archive.query(&["NewStudiesInPatientsCollection", "Date=2999-08-04", &collection], 0);
 
-        let requests = archive.fake.requests();
-        assert!(requests.len() == 1 && requests[0].ends_with(sent), "{requests:?}");
+        let requests = archive.fake.requests_of("NewStudiesInPatientCollection");
+        assert_eq!(requests, [sent.replace("TEST", &COLLECTION.replace(' ', "+"))]);
     }
 }
 
@@ -171,8 +177,147 @@ fn answer(body: impl AsRef<[u8]>) -> Fault {
     Fault::Answer(200, vec![], body.as_ref().to_vec())
 }
 
+/// Every file beside the configuration.
+fn files_beside(archive: &Archive) -> Vec<String> {
+    let names = std::fs::read_dir(archive.lab.beside("")).unwrap();
+    let mut names: Vec<_> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name != "config.toml");
+    names.sort();
+    names
+}
+
 #[test]
-fn numbers_keep_their_digits() {
+fn a_file_is_replaced_and_keeps_its_mode_and_its_links() {
+    let archive = archive("nbia-v4");
+    let [target, link, new] = ["kept.csv", "link.csv", "new.csv"].map(|name| archive.lab.beside(name));
+    std::fs::File::create(&target).unwrap().write_all(b"old").unwrap();
+    std::fs::set_permissions(&target, Permissions::from_mode(0o640)).unwrap();
+    symlink("kept.csv", &link).unwrap();
+    let to = |path: &Path| {
+        let path = path.to_str().unwrap();
+        archive.query(&["getCollectionValues", "--format", "csv", "--output", path], 0);
+    };
+
+    to(&link);
+    to(&new);
+
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), format!("Collection\n{COLLECTION}\n"));
+    assert!(link.is_symlink());
+    let plain = archive.lab.beside("plain");
+    drop(std::fs::File::create(&plain).unwrap());
+    assert_eq!((mode(&target), mode(&new)), (0o640, mode(&plain)));
+}
+
+#[test]
+fn a_link_to_nothing_makes_the_file_that_it_names() {
+    let archive = archive("nbia-v4");
+    let link = archive.lab.beside("link.csv");
+    symlink("new.csv", &link).unwrap();
+
+    archive.query(&["getCollectionValues", "--output", link.to_str().unwrap()], 0);
+
+    assert!(link.is_symlink());
+    assert_eq!(files_beside(&archive), ["link.csv", "new.csv"]);
+}
+
+#[test]
+fn devices_pipes_and_a_dash_are_written_through() {
+    let archive = archive("nbia-v4");
+    let asked = ["getCollectionValues", "--format", "csv", "--output"];
+    let expected = format!("Collection\n{COLLECTION}\n");
+    let pipe = archive.lab.beside("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let null = archive.lab.beside("null");
+    symlink("/dev/null", &null).unwrap();
+
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    archive.query(&[&asked[..], &[pipe.to_str().unwrap()]].concat(), 0);
+    // a reader of a pipe that was replaced would wait for ever
+    assert!(pipe.metadata().unwrap().file_type().is_fifo());
+    assert_eq!(reader.join().unwrap(), expected);
+    archive.query(&[&asked[..], &[null.to_str().unwrap()]].concat(), 0);
+    assert!(null.is_symlink());
+    assert_eq!(archive.query(&[&asked[..], &["-"]].concat(), 0), expected);
+    assert_eq!(archive.query(&[&asked[..], &["/dev/stdout"]].concat(), 0), expected);
+}
+
+#[test]
+fn a_place_that_takes_no_file_is_refused_before_anything_is_asked() {
+    let archive = archive("nbia-v4");
+    let directory = archive.lab.beside("");
+
+    for place in [directory.clone(), directory.join("no/such.csv"), directory.join("config.toml/x")] {
+        let said = archive.query(&["getCollectionValues", "--output", place.to_str().unwrap()], 1);
+        assert!(said.contains("cannot write"), "{said}");
+    }
+
+    assert_eq!(archive.fake.requests().len(), 0);
+}
+
+#[test]
+fn a_query_that_fails_leaves_the_old_file() {
+    let archive = archive("nbia-v4");
+    let file = archive.lab.beside("old.csv");
+    std::fs::File::create(&file).unwrap().write_all(b"old").unwrap();
+    for (asked, body) in [
+        (vec!["getSeries", "Collection=No such"], None),
+        (vec!["getSeries", "Collection=No such", "--as-sent"], None),
+        (vec!["getCollectionValues"], Some("[{\"Collection\":\"A\"},{\"Collection\":}]")),
+        (vec!["getCollectionValues"], Some("[{\"Collection\":\"A\"}")),
+        (vec!["getImage", "SeriesInstanceUID=1.2"], Some("")),
+    ] {
+        archive.fake.heal();
+        if let Some(body) = body {
+            archive.fake.script(asked[0].to_owned().leak(), "", None, answer(body));
+        }
+        archive.query(&[&asked[..], &["--output", file.to_str().unwrap()]].concat(), 1);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "old", "{asked:?}");
+        assert_eq!(files_beside(&archive), ["old.csv"], "{asked:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_the_query_at_once() {
+    let archive = archive("nbia-v4");
+    let row = format!("{{\"Collection\":\"{}\"}},", "x".repeat(1000));
+    // both break off in the middle, which nobody learns who does not read that far
+    archive.fake.script("getCollectionValues", "", None, answer(format!("[{}", row.repeat(3000))));
+    archive.fake.script("getImage", "", None, answer([b"PK".to_vec(), vec![0; 3_000_000]].concat()));
+    for asked in [
+        &["getCollectionValues", "--format", "csv"][..],
+        &["getCollectionValues", "--format", "json"],
+        &["getImage", "SeriesInstanceUID=1.2"],
+    ] {
+        let mut child = archive.lab.start(&[&["-q", "query"], asked].concat());
+        let mut first = [0; 10];
+        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+        drop(child.stdout.take());
+        let ended = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!((ended.status.code(), &*stderr), (Some(0), ""), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_table_ends_where_nobody_reads_on() {
+    let archive = archive("nbia-v4");
+    let rows: Vec<_> = (0..10_050).map(|number| format!("{{\"Collection\":\"C{number}\"}}")).collect();
+    // behind what a table shows the answer breaks off: nothing of it is read any more
+    let list = format!("[{},{{\"Collection\":\"{}", rows.join(","), "x".repeat(900_000));
+    archive.fake.script("getCollectionValues", "", None, answer(list));
+
+    let ended = archive.lab.run(&["-q", "query", "getCollectionValues"]).assert_code(0);
+
+    assert_eq!(ended.stdout.lines().count(), 1 + 10_000);
+    assert!(ended.stderr.contains("--format csv"), "{}", ended.stderr);
+}
+
+#[test]
+fn numbers_keep_their_digits_and_headers_are_plain() {
     let archive = archive("nbia-v4");
     let row = "[{\"Collection\":\"C\",\"N\":12345678901234567890123,\"D\":0.10,\"L\":{\"a\":\n[1.50]},\"B\\u001b[31m\":true}]";
     archive.fake.script("getCollectionValues", "", None, answer(row));
@@ -180,6 +325,7 @@ fn numbers_keep_their_digits() {
     for format in ["table", "json", "csv", "xml", "html"] {
         let printed = archive.query(&["getCollectionValues", "--format", format], 0);
         assert!(printed.contains("12345678901234567890123") && printed.contains("0.10"), "{printed}");
+        assert!(format != "table" || !printed.contains('\u{1b}'), "{printed}");
     }
     let lines = archive.lab.run(&["--json", "query", "getCollectionValues"]).assert_code(0);
     assert_eq!(lines.stdout.lines().count(), 1, "{}", lines.stdout);

@@ -4,14 +4,12 @@ mod paper;
 mod probe;
 mod sheet;
 
-use std::io::Write;
-
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use self::paper::Paper;
+use self::paper::{Closed, Paper};
 use self::sheet::Sheet;
 use super::arguments::{DownloadFlags, Global, Query, QueryFormat};
 use super::exit::{Exit, UsageError};
@@ -34,11 +32,16 @@ pub(super) async fn run(global: &Global, command: Query) -> anyhow::Result<Exit>
     let config = configure(global, &DownloadFlags::default())?;
     let signals = Signals::listen(config.sync.jobs.grace)?;
     let work = ask(global, &command, config.first_service(), signals.drain.clone());
-    let outcome = work.await;
+    let outcome = work.await.or_else(unless_closed);
     match signals.received() {
         Some(exit) => Ok(exit),
         None => outcome,
     }
+}
+
+/// A reader that has seen enough has all that was asked.
+fn unless_closed(error: anyhow::Error) -> anyhow::Result<Exit> {
+    if error.is::<Closed>() { Ok(Exit::Done) } else { Err(error) }
 }
 
 async fn ask(
@@ -86,22 +89,31 @@ async fn list(
     let mut rows = client.rows_of(question).await?;
     let format = command.format.unwrap_or(QueryFormat::Table);
     let mut sheet = Sheet::begin(format, global.json, question.endpoint, paper);
-    while let Some(batch) = rows.next().await? {
+    while !sheet.is_cut()
+        && let Some(batch) = rows.next().await?
+    {
         for row in &batch {
             sheet.add(row)?;
         }
     }
-    let printed = sheet.end()?;
+    let printed = sheet.rows();
+    let paper = sheet.end()?;
     let (rejected, examples) = rows.rejected();
     if let Some(first) = examples.first() {
         let reason = print::plain(&first.reason);
         print::talk(&format!("error: {rejected} rows of the service make no sense, the first: {reason}"));
         return Ok(Exit::Failed);
     }
-    if printed == 0 {
-        return Ok(say_that_nothing_is_listed(question));
+    let exit = if printed == 0 { say_that_nothing_is_listed(question) } else { Exit::Done };
+    keep_if_done(paper, exit)
+}
+
+/// An old file stays as it was where the answer to a query is no success.
+fn keep_if_done(paper: Paper, exit: Exit) -> anyhow::Result<Exit> {
+    if exit == Exit::Done {
+        paper.keep()?;
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn say_that_nothing_is_listed(question: &Question) -> Exit {
@@ -139,16 +151,13 @@ async fn hand_on(
     let mut bytes = 0;
     while let Some(piece) = body.chunk().await? {
         bytes += piece.len();
-        paper.write_all(&piece)?;
+        paper.put(&piece)?;
     }
     if paper.is_screen() {
-        paper.write_all(b"\n")?;
+        paper.put(b"\n")?;
     }
-    paper.keep()?;
-    if bytes == 0 {
-        return Ok(say_that_nothing_is_listed(question));
-    }
-    Ok(Exit::Done)
+    let exit = if bytes == 0 { say_that_nothing_is_listed(question) } else { Exit::Done };
+    keep_if_done(paper, exit)
 }
 
 /// What the dialect offers, when nothing is asked.

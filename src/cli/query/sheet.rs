@@ -1,7 +1,6 @@
 //! The rows of a list on paper: a table, JSON, CSV, XML or HTML of our own, with the service's names and values.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
@@ -12,6 +11,9 @@ use super::super::arguments::QueryFormat;
 use super::super::print;
 use super::paper::Paper;
 use crate::nbia::dialect::EndpointDescription;
+
+/// Most rows of a table, whose widths wait for the last of them; more is nothing that anyone reads.
+const TABLE_ROWS: u64 = 10_000;
 
 /// A row as the service sent it.
 type Row = BTreeMap<String, Box<RawValue>>;
@@ -65,6 +67,9 @@ impl Sheet {
         }
         let is_first = self.rows == 0;
         self.rows += 1;
+        if self.is_cut() {
+            return Ok(());
+        }
         self.late.extend(row.keys().filter(|name| !self.columns.contains(name)).cloned());
         let fields = || self.columns.iter().map(|name| text_of(value(row, name))).collect::<Vec<_>>();
         let line = match &mut self.form {
@@ -78,11 +83,21 @@ impl Sheet {
             Form::Xml => xml_row(&self.columns, row),
             Form::Html => html_row("td", &fields()),
         };
-        Ok(self.paper.write_all(line.as_bytes())?)
+        self.paper.put(line.as_bytes())
     }
 
-    /// Ends the list and gives how many rows it has.
-    pub(super) fn end(mut self) -> anyhow::Result<u64> {
+    /// How many rows there were.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Whether there are more rows than a table shows.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.form, Form::Table(_)) && self.rows > TABLE_ROWS
+    }
+
+    /// Ends the list and gives the paper back.
+    pub(super) fn end(mut self) -> anyhow::Result<Paper> {
         if self.rows == 0 {
             self.head()?;
         }
@@ -93,21 +108,25 @@ impl Sheet {
             Form::Xml => "</Results>\n".to_owned(),
             Form::Html => "</table>\n".to_owned(),
         };
-        self.paper.write_all(end.as_bytes())?;
-        self.paper.keep()?;
+        self.paper.put(end.as_bytes())?;
+        if self.is_cut() {
+            print::talk(&format!(
+                "only the first {TABLE_ROWS} rows are shown: --format csv and --format json print all"
+            ));
+        }
         if !self.late.is_empty() && !matches!(self.form, Form::Json | Form::JsonLines) {
             let late: Vec<_> = self.late.iter().map(|name| print::plain(name)).collect();
             let late = late.join(", ");
             print::talk(&format!("warning: only later rows have {late}: left out, --format json shows them"));
         }
-        Ok(self.rows)
+        Ok(self.paper)
     }
 
     fn head(&mut self) -> anyhow::Result<()> {
         let head = match &mut self.form {
             Form::Table(table) => {
                 table.load_style(NOTHING);
-                table.set_header(&self.columns);
+                table.set_header(self.columns.iter().map(|name| print::plain(name)));
                 return Ok(());
             }
             Form::JsonLines => return Ok(()),
@@ -119,7 +138,7 @@ impl Sheet {
                 html_row("th", &self.columns)
             ),
         };
-        Ok(self.paper.write_all(head.as_bytes())?)
+        self.paper.put(head.as_bytes())
     }
 }
 
