@@ -281,6 +281,120 @@ fn a_query_that_fails_leaves_the_old_file() {
 }
 
 #[test]
+fn a_series_that_the_first_servers_do_not_have_is_named() {
+    for dialect in ["bindaas-v1", "bindaas-v3"] {
+        let archive = archive(dialect);
+        let file = archive.lab.beside("series.zip");
+        let file = file.to_str().unwrap();
+
+        let said = archive.query(&["getImage", "SeriesInstanceUID=1.2.3", "--output", file], 1);
+        assert!(said.contains("`1.2.3`"), "{said}");
+        assert_eq!(files_beside(&archive), [""; 0]);
+        for form in [&[][..], &["--as-sent"], &["--format", "csv", "--as-sent"]] {
+            let asked = [&["getSeriesSize", "SeriesInstanceUID=1.2.3"], form].concat();
+            let said = archive.query(&asked, 1);
+            assert!(said.contains("`1.2.3`"), "{form:?}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_list_as_sent_that_is_empty_is_no_success_when_something_was_named() {
+    let archive = archive("nbia-v4");
+    for (format, body) in [
+        ("raw", ""),
+        ("raw", " \n"),
+        ("raw", " [\n] "),
+        ("json", "[]"),
+        ("csv", "\"SeriesInstanceUID\",\"Modality\"\n"),
+        ("xml", "<?xml version=\"1.0\"?>\n<Results></Results>"),
+        ("html", "<HTML><TABLE><thead><TR><TH>Modality</TH></TR></thead><tbody></tbody></TABLE></HTML>"),
+    ] {
+        archive.fake.heal();
+        archive.fake.script("getSeries", "", None, answer(body));
+        let said = archive.query(&["getSeries", "Collection=NOPE", "--as-sent", "--format", format], 1);
+        assert!(said.contains("`NOPE`"), "{format} {body}: {said}");
+        archive.query(&["getSeries", "Modality=CT", "--as-sent", "--format", format], 0);
+    }
+}
+
+#[test]
+fn each_uid_and_collection_that_no_row_has_is_named() {
+    let archive = archive("nbia-v4");
+
+    let asked = ["getSeriesMetadata", &format!("list={SERIES},1.2.3,1.2.4")];
+    let said = archive.query(&asked, 1);
+    assert!(said.contains("`1.2.3`, `1.2.4`") && !said.contains(SERIES), "{said}");
+    for format in ["json", "csv"] {
+        let said = archive.query(&[&asked[..], &["--as-sent", "--format", format]].concat(), 1);
+        assert!(said.contains("`1.2.3`, `1.2.4`") && !said.contains(SERIES), "{said}");
+        let known = ["getSeriesMetadata", &format!("list={SERIES},"), "--as-sent", "--format", format];
+        archive.query(&known, 0);
+    }
+    archive.query(&["getSeriesMetadata", &format!("list={SERIES}")], 0);
+    let said = archive.query(&["getCollectionDescriptions", "collectionName=NOPE"], 1);
+    assert!(said.contains("`NOPE`"), "{said}");
+    let row = "[{\"collectionName\":\"OTHER\",\"id\":1}]";
+    archive.fake.script("getCollectionDescriptions", "", None, answer(row));
+    let said = archive.query(&["getCollectionDescriptions", "collectionName=NOPE"], 1);
+    assert!(said.contains("`NOPE`"), "{said}");
+}
+
+#[test]
+fn nothing_new_in_a_collection_that_is_not_there_is_no_success() {
+    let archive = archive("nbia-v4");
+    for form in [&[][..], &["--as-sent"]] {
+        for endpoint in ["NewPatientsInCollection", "NewStudiesInPatientCollection"] {
+            let ask = |collection: &str, code| {
+                let collection = format!("Collection={collection}");
+                archive.query(&[&[endpoint, "Date=2999-01-01", &collection], form].concat(), code)
+            };
+
+            ask(COLLECTION, 0);
+            let said = ask("NOPE", 1);
+
+            assert!(said.contains("`NOPE`"), "{said}");
+        }
+    }
+    assert_eq!(archive.fake.requests_of("getCollectionValues").len(), 8);
+}
+
+#[test]
+fn what_is_no_image_is_refused() {
+    let archive = archive("nbia-v4");
+    let file = archive.lab.beside("image");
+    let series = format!("SeriesInstanceUID={SERIES}");
+    let zip = ["getImage", &series, "--output", file.to_str().unwrap()];
+    let single = ["getSingleImage", &series, "SOPInstanceUID=1.2", "--output", file.to_str().unwrap()];
+    let long = [b"PK\x03\x04".to_vec(), vec![b'x'; 100_000]].concat();
+    for (asked, body, found) in [
+        (&zip[..], b"<html>down</html>".to_vec(), "<html>down"),
+        (&zip, b"P".to_vec(), "P"),
+        (&zip, b"PK\x03\x04 and no end".to_vec(), "end"),
+        (&zip, long, "end"),
+        (&single, b"\n<!DOCTYPE html>".to_vec(), "<!DOCTYPE html>"),
+    ] {
+        archive.fake.heal();
+        archive.fake.script(asked[0].to_owned().leak(), "", None, answer(body));
+        let said = archive.query(asked, 1);
+        assert!(said.contains(found), "{said}");
+        assert_eq!(files_beside(&archive), [""; 0]);
+    }
+}
+
+#[test]
+fn a_format_of_an_image_and_a_filter_told_twice_are_refused() {
+    let archive = archive("nbia-v4");
+
+    let said = archive.query(&["getImage", "SeriesInstanceUID=1.2", "--format", "csv"], 2);
+    assert!(said.contains("--format"), "{said}");
+    let said = archive.query(&["getSeries", "Modality=CT", "modality=MR"], 2);
+    assert!(said.contains("`Modality`"), "{said}");
+
+    assert_eq!(archive.fake.requests().len(), 0);
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_ends_the_query_at_once() {
     let archive = archive("nbia-v4");
     let row = format!("{{\"Collection\":\"{}\"}},", "x".repeat(1000));

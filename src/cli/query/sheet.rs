@@ -16,7 +16,7 @@ use crate::nbia::dialect::EndpointDescription;
 const TABLE_ROWS: u64 = 10_000;
 
 /// A row as the service sent it.
-type Row = BTreeMap<String, Box<RawValue>>;
+pub(super) type Row = BTreeMap<String, Box<RawValue>>;
 
 /// A list that is written while it arrives; only a table waits for all of it.
 pub(super) struct Sheet {
@@ -84,11 +84,6 @@ impl Sheet {
             Form::Html => html_row("td", &fields()),
         };
         self.paper.put(line.as_bytes())
-    }
-
-    /// How many rows there were.
-    pub(super) fn rows(&self) -> u64 {
-        self.rows
     }
 
     /// Whether there are more rows than a table shows.
