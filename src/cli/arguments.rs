@@ -189,13 +189,13 @@ pub(super) struct Query {
     /// Filters, like Collection=TCGA-GBM; days are written YYYY-MM-DD, whatever the service wants
     #[arg(value_name = "KEY=VALUE")]
     pub(super) filters: Vec<String>,
-    /// How rows are printed [default: table]
+    /// How rows are printed; a table ends after 10000 of them and says so [default: table]
     #[arg(long, value_name = "FORMAT")]
     pub(super) format: Option<QueryFormat>,
     /// Hand on the service's own writing of that format
     #[arg(long)]
     pub(super) as_sent: bool,
-    /// A file, which appears only when the answer is whole [default: standard output]
+    /// A file, new or replaced only by a whole answer; devices and pipes are written through, `-` is standard output
     #[arg(long, value_name = "FILE")]
     pub(super) output: Option<PathBuf>,
     /// Say what answers at the address of the service, in each dialect

@@ -32,7 +32,12 @@ pub(super) fn is_watched() -> bool {
 
 /// Text of the service without what a terminal would obey.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{FFFD}' } else { character }).collect()
+    text.replace(|character: char| character.is_control() || is_direction(character), "\u{FFFD}")
+}
+
+/// What turns the direction of writing around, so that a text reads as another one.
+fn is_direction(character: char) -> bool {
+    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `1.5 GB`, as disks are sold.

@@ -94,7 +94,7 @@ impl Body {
     }
 
     /// A text of the service without the secrets that it was sent.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub fn redact(&self, text: &str) -> String {
         self.shared.secrets.redact(text)
     }
 

@@ -1,13 +1,13 @@
 //! A question as a user types it, checked against the dialect before anything is sent.
 
 use jiff::civil::Date;
-use serde_json::{Map, Value};
 
 use super::body::Body;
 use super::client::{Client, Request};
 use super::dialect::{Answer, Dialect, Endpoint, EndpointDescription, Parameter};
 use super::error::Error;
 use super::rows::Rows;
+use super::wire::SentRow;
 
 /// Behind the name of an endpoint: what the service tells of it.
 const DESCRIPTION: &str = "/metadata";
@@ -38,6 +38,8 @@ pub enum QuestionError {
     },
     #[error("{endpoint} needs {}", listed(names))]
     Missing { endpoint: &'static str, names: Vec<&'static str> },
+    #[error("{endpoint} is told `{name}` twice")]
+    Twice { endpoint: &'static str, name: &'static str },
     #[error("`{name}` is a day, written YYYY-MM-DD; found `{value}`")]
     NoDate { name: &'static str, value: String },
     #[error("the form of the answer is chosen with --format, or with --as-sent as the service writes it")]
@@ -74,6 +76,9 @@ impl Question {
         let parameters: Result<Vec<_>, _> =
             pairs.iter().map(|(name, value)| spell(described, name, value)).collect();
         let question = Self { endpoint: described, is_about_endpoint, parameters: parameters? };
+        if let Some(name) = question.told_twice() {
+            return Err(QuestionError::Twice { endpoint: described.name, name });
+        }
         let missing = question.missing();
         if missing.is_empty() || is_about_endpoint {
             Ok(question)
@@ -93,6 +98,14 @@ impl Question {
         self.parameters.iter().find(|(given, _)| *given == name).map(|(_, value)| value.as_str())
     }
 
+    fn told_twice(&self) -> Option<&'static str> {
+        let names = || self.parameters.iter().map(|(name, _)| *name);
+        names()
+            .enumerate()
+            .find(|(place, name)| names().take(*place).any(|other| other == *name))
+            .map(|it| it.1)
+    }
+
     fn missing(&self) -> Vec<&'static str> {
         let required = self.endpoint.required.iter();
         let missing = required.filter(|required| self.value(**required).is_none());
@@ -102,7 +115,7 @@ impl Question {
 
 impl Client {
     /// Asks and reads the rows, with the names and values that the service gives them.
-    pub async fn rows_of(&self, question: &Question) -> Result<Rows<Map<String, Value>>, Error> {
+    pub async fn rows_of(&self, question: &Question) -> Result<Rows<SentRow>, Error> {
         let format = question.endpoint.asks_for_format.then_some("json");
         let body = self.body(&self.asked(question, format)?).await?;
         Ok(Rows::as_sent(body, question.endpoint))
@@ -149,6 +162,7 @@ fn spell(
         return Err(QuestionError::FormatAsParameter);
     }
     let (parameter, name) = parameter
+        .map(|parameter| offered(endpoint, parameter))
         .and_then(|parameter| Some((parameter, endpoint.parameter(parameter)?)))
         .ok_or_else(|| QuestionError::UnknownParameter {
             endpoint: endpoint.name,
@@ -159,9 +173,20 @@ fn spell(
     if parameter != Parameter::Since {
         return Ok((name, value.to_owned()));
     }
-    let day: Result<Date, _> = value.parse();
-    let no_date = |_: jiff::Error| QuestionError::NoDate { name, value: value.to_owned() };
-    Ok((name, endpoint.asked_dates.write(day.map_err(no_date)?)))
+    let day = value.parse().ok().filter(|day: &Date| day.year() > 0);
+    let day = day.ok_or_else(|| QuestionError::NoDate { name, value: value.to_owned() })?;
+    Ok((name, endpoint.asked_dates.write(day)))
+}
+
+/// getSeriesMetadata is told of series by a list in one generation, of one series in others: each takes both.
+fn offered(endpoint: &EndpointDescription, parameter: Parameter) -> Parameter {
+    let other = match parameter {
+        Parameter::SeriesInstanceUid => Parameter::SeriesList,
+        Parameter::SeriesList => Parameter::SeriesInstanceUid,
+        _ => return parameter,
+    };
+    let is_twin = endpoint.endpoint == Endpoint::SeriesMetadata && endpoint.parameter(parameter).is_none();
+    if is_twin { other } else { parameter }
 }
 
 /// What a name means: to the endpoint itself, else to the same endpoint in another dialect, else anywhere.
@@ -268,6 +293,32 @@ mod tests {
             "the dialect nbia-v4 does not offer getSeries/metadata; offered by bindaas-v1, bindaas-v3"
         );
         assert!(said(v4, "getSeries", &[("format", "csv")]).starts_with("the form of the answer"));
+    }
+
+    #[test]
+    fn a_name_told_twice_and_a_year_that_no_calendar_has_are_refused() {
+        let v4 = Dialect::NbiaV4;
+        for other in ["Collection", "collection"] {
+            let pairs = [("Collection", "A"), (other, "A")];
+            assert_eq!(said(v4, "getSeries", &pairs), "getSeries is told `Collection` twice");
+        }
+        for day in ["-000001-01-01", "0000-01-01", "2023-02-30", ""] {
+            let said = said(v4, "getUpdatedSeries", &[("Date", day)]);
+            assert!(said.contains("is a day, written YYYY-MM-DD"), "{said}");
+        }
+    }
+
+    #[test]
+    fn one_series_and_a_list_of_series_are_the_same_where_only_one_of_them_is_offered() {
+        let one = [("SeriesInstanceUID", "1.2")];
+        let list = [("list", "1.2")];
+        for asked in [one, list] {
+            let v4 = read(Dialect::NbiaV4, "getSeriesMetadata", &asked).unwrap();
+            assert_eq!(v4.parameters, [("list", "1.2".to_owned())]);
+            let v1 = read(Dialect::NbiaV1, "getSeriesMetaData", &asked).unwrap();
+            assert_eq!(v1.parameters, [("SeriesInstanceUID", "1.2".to_owned())]);
+        }
+        assert!(said(Dialect::NbiaV4, "getSeriesMetadata", &[one[0], list[0]]).ends_with("twice"));
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! A list that arrives: batches of rows, and a count of what could not be read.
 
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 
 use super::body::Body;
 use super::dialect::EndpointDescription;
 use super::error::Error;
-use super::wire::{Rejected, RowSplitter, WireError, read_as_sent, read_row};
+use super::wire::{Rejected, RowSplitter, SentRow, WireError, read_as_sent, read_row};
 
 /// Most rejected rows that are kept word for word.
 const KEPT_REJECTED: usize = 20;
@@ -33,7 +32,7 @@ impl<T: DeserializeOwned> Rows<T> {
     }
 }
 
-impl Rows<Map<String, Value>> {
+impl Rows<SentRow> {
     /// Rows with the names and values that the service gave them.
     pub(super) fn as_sent(body: Body, endpoint: &'static EndpointDescription) -> Self {
         Self::read_by(read_as_sent, body, endpoint)

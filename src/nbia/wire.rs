@@ -2,7 +2,10 @@
 //!
 //! An answer of 160 MB costs the memory of one row. What is no row is counted and kept for the report, never guessed.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 
 use super::dialect::{Column, DateFormat, EndpointDescription, Kind};
@@ -41,6 +44,9 @@ impl Rejected {
         Self { reason: "it repeats a secret that was sent".to_owned(), row: String::new() }
     }
 }
+
+/// A row with the names and values that the service gave them.
+pub(super) type SentRow = BTreeMap<String, Box<RawValue>>;
 
 /// Cuts a JSON array into its elements, whatever pieces it arrives in.
 #[derive(Debug, Default)]
@@ -162,11 +168,17 @@ pub(super) fn read_row<T: DeserializeOwned>(
 }
 
 /// One row with the names and values that the service gave them.
-pub(super) fn read_as_sent(
-    row: &[u8],
-    _endpoint: &EndpointDescription,
-) -> Result<Map<String, Value>, Rejected> {
-    serde_json::from_slice(row).map_err(|error| reject(&error, row))
+pub(super) fn read_as_sent(row: &[u8], _endpoint: &EndpointDescription) -> Result<SentRow, Rejected> {
+    let sent: Result<SentRow, _> = serde_json::from_slice(row);
+    let sent = sent.and_then(|sent| sent.into_iter().map(as_sent).collect());
+    sent.map_err(|error| reject(&error, row))
+}
+
+/// A number keeps its digits, which may be more than any of our numbers holds; all else is checked.
+fn as_sent((name, value): (String, Box<RawValue>)) -> serde_json::Result<(String, Box<RawValue>)> {
+    let is_number = value.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    let value = if is_number { value } else { to_raw_value(&serde_json::from_str::<Value>(value.get())?)? };
+    Ok((name, value))
 }
 
 fn reject(error: &serde_json::Error, row: &[u8]) -> Rejected {

@@ -1,17 +1,20 @@
 //! `query`: any endpoint of the service, checked before it is sent and printed as the user likes it.
 
+mod image;
 mod paper;
 mod probe;
+mod roll;
 mod sheet;
 
-use std::io::Write;
-
+use bytes::Bytes;
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use self::paper::Paper;
+use self::image::{Ending, Tail};
+use self::paper::{Closed, Paper};
+use self::roll::Roll;
 use self::sheet::Sheet;
 use super::arguments::{DownloadFlags, Global, Query, QueryFormat};
 use super::exit::{Exit, UsageError};
@@ -19,26 +22,27 @@ use super::print;
 use super::session::{clock, configure};
 use super::signals::Signals;
 use crate::nbia::dialect::Parameter;
-use crate::nbia::{self, Client, Question, QuestionError};
+use crate::nbia::{self, Body, Client, Question, QuestionError};
 
-/// What a list may be asked about that must exist; a list of what is new may well be empty.
-const NAMED: [Parameter; 5] = [
-    Parameter::Collection,
-    Parameter::PatientId,
-    Parameter::StudyInstanceUid,
-    Parameter::SeriesInstanceUid,
-    Parameter::Name,
-];
+/// How much of an answer is looked at before any of it is handed on: more than any list without rows has.
+const BEGINNING: usize = 4096;
+/// How much of what is no image is quoted.
+const QUOTED: usize = 60;
 
 pub(super) async fn run(global: &Global, command: Query) -> anyhow::Result<Exit> {
     let config = configure(global, &DownloadFlags::default())?;
     let signals = Signals::listen(config.sync.jobs.grace)?;
     let work = ask(global, &command, config.first_service(), signals.drain.clone());
-    let outcome = work.await;
+    let outcome = work.await.or_else(unless_closed);
     match signals.received() {
         Some(exit) => Ok(exit),
         None => outcome,
     }
+}
+
+/// A reader that has seen enough has all that was asked.
+fn unless_closed(error: anyhow::Error) -> anyhow::Result<Exit> {
+    if error.is::<Closed>() { Ok(Exit::Done) } else { Err(error) }
 }
 
 async fn ask(
@@ -54,6 +58,7 @@ async fn ask(
     let Some(endpoint) = &command.endpoint else { return offer(global, &client) };
     let question = Question::read(client.dialect(), endpoint, &pairs(&command.filters)?)
         .map_err(|error| usage(&error))?;
+    refuse_format(command, &question)?;
     let paper = Paper::new(command.output.as_deref())?;
     if question.asks_for_list() && !command.as_sent && command.format != Some(QueryFormat::Raw) {
         list(global, command, &client, &question, paper).await
@@ -86,33 +91,45 @@ async fn list(
     let mut rows = client.rows_of(question).await?;
     let format = command.format.unwrap_or(QueryFormat::Table);
     let mut sheet = Sheet::begin(format, global.json, question.endpoint, paper);
-    while let Some(batch) = rows.next().await? {
+    let mut roll = Roll::of(question);
+    while !sheet.is_cut()
+        && let Some(batch) = rows.next().await?
+    {
         for row in &batch {
+            roll.strike(row);
             sheet.add(row)?;
         }
     }
-    let printed = sheet.end()?;
+    let is_cut = sheet.is_cut();
+    let paper = sheet.end()?;
     let (rejected, examples) = rows.rejected();
     if let Some(first) = examples.first() {
         let reason = print::plain(&first.reason);
         print::talk(&format!("error: {rejected} rows of the service make no sense, the first: {reason}"));
         return Ok(Exit::Failed);
     }
-    if printed == 0 {
-        return Ok(say_that_nothing_is_listed(question));
-    }
-    Ok(Exit::Done)
+    let exit = if is_cut { Exit::Done } else { roll.close(client).await? };
+    keep_if_done(paper, exit)
 }
 
-fn say_that_nothing_is_listed(question: &Question) -> Exit {
-    let named = NAMED.iter().filter_map(|parameter| question.value(*parameter));
-    let named: Vec<_> = named.map(|value| format!("`{}`", print::plain(value))).collect();
-    if named.is_empty() || question.value(Parameter::Since).is_some() {
-        print::talk("no rows");
-        return Exit::Done;
+/// An old file stays as it was where the answer to a query is no success.
+fn keep_if_done(paper: Paper, exit: Exit) -> anyhow::Result<Exit> {
+    if exit == Exit::Done {
+        paper.keep()?;
     }
-    print::talk(&format!("error: {} lists nothing for {}", question.endpoint.name, named.join(", ")));
-    Exit::Failed
+    Ok(exit)
+}
+
+fn is_image(question: &Question) -> bool {
+    question.endpoint.answer.is_image() && !question.is_about_endpoint
+}
+
+fn refuse_format(command: &Query, question: &Question) -> Result<(), UsageError> {
+    if question.asks_for_list() || command.format.is_none_or(|format| format == QueryFormat::Raw) {
+        return Ok(());
+    }
+    let name = question.endpoint.name;
+    Err(UsageError(format!("{name} answers in one form only: leave --format out")))
 }
 
 /// Hands on what the service sends, byte by byte.
@@ -122,33 +139,69 @@ async fn hand_on(
     question: &Question,
     mut paper: Paper,
 ) -> anyhow::Result<Exit> {
-    let is_image = question.endpoint.answer.is_image() && !question.is_about_endpoint;
-    if !is_image
-        && command.format.is_some_and(|format| format != QueryFormat::Raw)
-        && !question.asks_for_list()
-    {
-        let text = format!("{} answers in one form only: leave --format out", question.endpoint.name);
-        return Err(UsageError(text).into());
-    }
-    if is_image && paper.is_screen() {
+    if is_image(question) && paper.is_screen() {
         let text = format!("{} answers with a file: name it with --output FILE", question.endpoint.name);
         return Err(UsageError(text).into());
     }
     let format = command.format.and_then(QueryFormat::as_sent);
     let mut body = client.answer_to(question, format).await?;
-    let mut bytes = 0;
-    while let Some(piece) = body.chunk().await? {
-        bytes += piece.len();
-        paper.write_all(&piece)?;
+    let beginning = begin(&mut body).await?;
+    refuse_what_is_no_image(question, &body, &beginning)?;
+    if says_nothing(question, &beginning) {
+        paper.put(&beginning)?;
+        return keep_if_done(paper, Roll::of(question).close(client).await?);
+    }
+    let (mut tail, mut roll) = (Tail::default(), Roll::of_uids(question));
+    let mut arrived = Some(Bytes::from(beginning));
+    while let Some(bytes) = arrived {
+        tail.push(&bytes);
+        roll.strike_uids(&bytes);
+        paper.put(&bytes)?;
+        arrived = body.chunk().await?;
     }
     if paper.is_screen() {
-        paper.write_all(b"\n")?;
+        paper.put(b"\n")?;
     }
-    paper.keep()?;
-    if bytes == 0 {
-        return Ok(say_that_nothing_is_listed(question));
+    let exit = if is_image(question) { judge(question, tail) } else { roll.close(client).await? };
+    keep_if_done(paper, exit)
+}
+
+/// The first bytes of an answer: all of it when it is short.
+async fn begin(body: &mut Body) -> Result<Vec<u8>, nbia::Error> {
+    let mut beginning = Vec::new();
+    while beginning.len() < BEGINNING
+        && let Some(piece) = body.chunk().await?
+    {
+        beginning.extend_from_slice(&piece);
     }
-    Ok(Exit::Done)
+    Ok(beginning)
+}
+
+fn says_nothing(question: &Question, beginning: &[u8]) -> bool {
+    let is_whole_list = question.asks_for_list() && beginning.len() < BEGINNING;
+    beginning.is_empty() || is_whole_list && !roll::has_rows(question, &String::from_utf8_lossy(beginning))
+}
+
+fn refuse_what_is_no_image(question: &Question, body: &Body, beginning: &[u8]) -> anyhow::Result<()> {
+    if !is_image(question) || beginning.is_empty() || image::begins_well(question.endpoint.answer, beginning)
+    {
+        return Ok(());
+    }
+    let found = body.redact(&String::from_utf8_lossy(beginning));
+    let found = print::plain(&found.trim_start().chars().take(QUOTED).collect::<String>());
+    anyhow::bail!("{} sent no image; it begins with `{found}`", question.endpoint.name);
+}
+
+/// Says what is wrong with an image that has arrived.
+fn judge(question: &Question, tail: Tail) -> Exit {
+    let name = question.endpoint.name;
+    let fault = match tail.judge(question.endpoint.answer) {
+        Ending::Whole => return Exit::Done,
+        Ending::Cut => format!("{name} sent a ZIP without the record that ends it"),
+        Ending::WithoutFiles => format!("the service has no file of {}", roll::all_names(question)),
+    };
+    print::talk(&format!("error: {fault}"));
+    Exit::Failed
 }
 
 /// What the dialect offers, when nothing is asked.

@@ -1,19 +1,22 @@
 //! The rows of a list on paper: a table, JSON, CSV, XML or HTML of our own, with the service's names and values.
 
-use std::collections::BTreeSet;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use quick_xml::escape::escape;
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
 use super::super::arguments::QueryFormat;
 use super::super::print;
 use super::paper::Paper;
 use crate::nbia::dialect::EndpointDescription;
 
-type Row = Map<String, Value>;
+/// Most rows of a table, whose widths wait for the last of them; more is nothing that anyone reads.
+const TABLE_ROWS: u64 = 10_000;
+
+/// A row as the service sent it.
+pub(super) type Row = BTreeMap<String, Box<RawValue>>;
 
 /// A list that is written while it arrives; only a table waits for all of it.
 pub(super) struct Sheet {
@@ -64,8 +67,11 @@ impl Sheet {
         }
         let is_first = self.rows == 0;
         self.rows += 1;
+        if self.is_cut() {
+            return Ok(());
+        }
         self.late.extend(row.keys().filter(|name| !self.columns.contains(name)).cloned());
-        let fields = || self.columns.iter().map(|name| text_of(row.get(name))).collect::<Vec<_>>();
+        let fields = || self.columns.iter().map(|name| text_of(value(row, name))).collect::<Vec<_>>();
         let line = match &mut self.form {
             Form::Table(table) => {
                 table.add_row(fields().iter().map(|field| print::plain(field)));
@@ -77,11 +83,16 @@ impl Sheet {
             Form::Xml => xml_row(&self.columns, row),
             Form::Html => html_row("td", &fields()),
         };
-        Ok(self.paper.write_all(line.as_bytes())?)
+        self.paper.put(line.as_bytes())
     }
 
-    /// Ends the list and gives how many rows it has.
-    pub(super) fn end(mut self) -> anyhow::Result<u64> {
+    /// Whether there are more rows than a table shows.
+    pub(super) fn is_cut(&self) -> bool {
+        matches!(self.form, Form::Table(_)) && self.rows > TABLE_ROWS
+    }
+
+    /// Ends the list and gives the paper back.
+    pub(super) fn end(mut self) -> anyhow::Result<Paper> {
         if self.rows == 0 {
             self.head()?;
         }
@@ -92,21 +103,25 @@ impl Sheet {
             Form::Xml => "</Results>\n".to_owned(),
             Form::Html => "</table>\n".to_owned(),
         };
-        self.paper.write_all(end.as_bytes())?;
-        self.paper.keep()?;
+        self.paper.put(end.as_bytes())?;
+        if self.is_cut() {
+            print::talk(&format!(
+                "only the first {TABLE_ROWS} rows are shown: --format csv and --format json print all"
+            ));
+        }
         if !self.late.is_empty() && !matches!(self.form, Form::Json | Form::JsonLines) {
             let late: Vec<_> = self.late.iter().map(|name| print::plain(name)).collect();
             let late = late.join(", ");
             print::talk(&format!("warning: only later rows have {late}: left out, --format json shows them"));
         }
-        Ok(self.rows)
+        Ok(self.paper)
     }
 
     fn head(&mut self) -> anyhow::Result<()> {
         let head = match &mut self.form {
             Form::Table(table) => {
                 table.load_style(NOTHING);
-                table.set_header(&self.columns);
+                table.set_header(self.columns.iter().map(|name| print::plain(name)));
                 return Ok(());
             }
             Form::JsonLines => return Ok(()),
@@ -118,15 +133,20 @@ impl Sheet {
                 html_row("th", &self.columns)
             ),
         };
-        Ok(self.paper.write_all(head.as_bytes())?)
+        self.paper.put(head.as_bytes())
     }
 }
 
-fn text_of(value: Option<&Value>) -> String {
+/// A value that is there.
+fn value<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    row.get(name).map(|value| value.get()).filter(|value| *value != "null")
+}
+
+/// Numbers have the digits that were sent.
+fn text_of(value: Option<&str>) -> String {
     match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+        None => String::new(),
+        Some(sent) => serde_json::from_str(sent).unwrap_or_else(|_| sent.to_owned()),
     }
 }
 
@@ -138,8 +158,7 @@ fn csv_line(fields: &[String]) -> anyhow::Result<String> {
 
 /// Columns stand in an attribute: not every name of the service may name an element.
 fn xml_row(columns: &[String], row: &Row) -> String {
-    let present =
-        columns.iter().filter_map(|name| Some((name, row.get(name).filter(|value| !value.is_null())?)));
+    let present = columns.iter().filter_map(|name| Some((name, value(row, name)?)));
     let values = present.map(|(name, value)| {
         let text = text_of(Some(value)).replace(is_not_xml, "\u{FFFD}");
         format!("<Value column=\"{}\">{}</Value>", escape(name.replace(is_not_xml, "\u{FFFD}")), escape(text))
