@@ -116,7 +116,7 @@ impl Service {
 
 /// The services of a file, or the one that a flag names.
 ///
-/// The public service has a twin for one collection (`nbia-service.md`: NLST lies on a host of its own), which is asked
+/// The public service has a twin for one collection (NBIA Advanced REST API Guide: NLST lies alone), which is asked
 /// last, and only for what the first does not list. Secrets of the environment are those of the first service: with a
 /// flag they go where it points only when no file says that the first service is elsewhere.
 pub(super) fn options(

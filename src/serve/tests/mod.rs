@@ -33,7 +33,7 @@ const V1: &str = "/nbia-api/services/v1";
 const FIRST: &str = "/services/TCIA/TCIA/query";
 const V3: &str = "/services/v3/TCIA/query";
 
-/// The series of the guide (nbia-service.md §2.8), with a plain name for its UID.
+/// The series of an example of the guide, with a plain name for its UID.
 const MR: &str = "1.3.6.1.4.1.14519.1";
 const CT: &str = "1.3.6.1.4.1.9328.50.4.2";
 
