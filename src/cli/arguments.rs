@@ -125,6 +125,9 @@ pub(super) enum Command {
     /// The whole story without a network: a sample archive on loopback, mirrored and verified
     #[command(after_help = READ_CODES)]
     Demo,
+    /// Remove withdrawn and replaced data, only when asked
+    #[command(after_help = READ_CODES)]
+    Prune(Prune),
     /// Print a completion script for a shell
     #[command(after_help = READ_CODES)]
     Completions(Completions),
@@ -152,6 +155,16 @@ pub(super) struct Sync {
     pub(super) full: bool,
     #[command(flatten)]
     pub(super) fetching: Fetching,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// How long data must be withdrawn or replaced, like 30d or 12h; without it `[disk] retain`
+    #[arg(long, value_name = "AGE")]
+    pub(super) older_than: Option<humantime::Duration>,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]
