@@ -4,6 +4,7 @@
 
 mod client;
 mod commands;
+mod crash;
 mod dialects;
 mod docs;
 mod faults;
