@@ -76,7 +76,8 @@ fn back_up(connection: &Connection, copy: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let part = Builder::new().prefix(part.file_name().unwrap_or_default()).rand_bytes(0).tempfile_in(directory)?;
+    let part =
+        Builder::new().prefix(part.file_name().unwrap_or_default()).rand_bytes(0).tempfile_in(directory)?;
     copy_pages(connection, part.path()).map_err(io::Error::other)?;
     part.as_file().sync_all()?;
     part.persist(copy)?;
@@ -97,8 +98,10 @@ mod tests {
     use super::super::{Db, JobState, MIGRATIONS, Reader};
     use super::*;
 
-    const NEXT: (&str, &str) = ("0002_next.sql", "ALTER TABLE run ADD COLUMN host TEXT; CREATE TABLE next (one TEXT);");
-    const WRONG: (&str, &str) = ("0002_wrong.sql", "ALTER TABLE run ADD COLUMN host TEXT; SELECT no_such_function();");
+    const NEXT: (&str, &str) =
+        ("0002_next.sql", "ALTER TABLE run ADD COLUMN host TEXT; CREATE TABLE next (one TEXT);");
+    const WRONG: (&str, &str) =
+        ("0002_wrong.sql", "ALTER TABLE run ADD COLUMN host TEXT; SELECT no_such_function();");
 
     fn older_and(next: (&'static str, &'static str)) -> Vec<(&'static str, &'static str)> {
         MIGRATIONS.iter().copied().chain([next]).collect()
@@ -116,7 +119,8 @@ mod tests {
 
     fn names(path: &Path) -> Vec<String> {
         let entries = fs::read_dir(path.parent().unwrap()).unwrap();
-        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         names.sort_unstable();
         names
     }

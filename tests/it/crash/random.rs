@@ -16,7 +16,7 @@ use crate::support::sound::assert_sound;
 const SEED: Option<u64> = None;
 /// So many kills, then the program is left alone: a machine that is busy enough would never let it end.
 const MOST_KILLS: u32 = 40;
-const LONGEST_LIFE_MS: u64 = 500;
+const LONGEST_LIFE_MS: u64 = 300;
 
 /// Runs a command for so long at the most; gives how it ended, unless it was killed.
 fn run_for(mut command: Command, life: Option<Duration>) -> Option<ExitStatus> {
@@ -28,7 +28,10 @@ fn run_for(mut command: Command, life: Option<Duration>) -> Option<ExitStatus> {
         // nobody waits any more for one that is to be killed
         drop(tell.send(ended));
     });
-    let waited = life.map_or_else(|| told.recv().map_err(|_| RecvTimeoutError::Disconnected), |life| told.recv_timeout(life));
+    let waited = life.map_or_else(
+        || told.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        |life| told.recv_timeout(life),
+    );
     let is_killed = waited.is_err();
     if is_killed {
         child.kill().unwrap();
@@ -42,8 +45,11 @@ fn run_for(mut command: Command, life: Option<Duration>) -> Option<ExitStatus> {
 fn placed(found: &Tree, expected: &Tree, about: &str) -> BTreeSet<String> {
     let series = |path: &str| path.rsplit_once('/').unwrap().0.to_owned();
     let placed: BTreeSet<_> = found.keys().map(|path| series(path)).collect();
-    let should_be: Tree =
-        expected.iter().filter(|(path, _)| placed.contains(&series(path))).map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
+    let should_be: Tree = expected
+        .iter()
+        .filter(|(path, _)| placed.contains(&series(path)))
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect();
     assert!(*found == should_be, "{about}: a series directory is not whole");
     placed
 }
@@ -66,13 +72,16 @@ fn a_mirror_that_is_killed_at_random_until_it_ends_is_right_each_time() {
         let life = (kills < MOST_KILLS).then(|| Duration::from_millis(random.u64(..LONGEST_LIFE_MS)));
         let ended = run_for(lab.command(&MIRROR), life);
 
-        let now = if lab.root().exists() { placed(&tree(&lab.root()), &expected, &about) } else { BTreeSet::new() };
+        let now =
+            if lab.root().exists() { placed(&tree(&lab.root()), &expected, &about) } else { BTreeSet::new() };
         assert!(before.is_subset(&now), "{about}: a placed series is gone");
         let asked = fake.requests().split_off(asked_before);
         let is_asked_again = |directory: &String| {
             let uid = directory.rsplit('/').next().unwrap();
             let about_it = format!("SeriesInstanceUID={uid}&");
-            asked.iter().any(|request| request.contains("Image?") && format!("{request}&").contains(&about_it))
+            asked
+                .iter()
+                .any(|request| request.contains("Image?") && format!("{request}&").contains(&about_it))
         };
         assert!(!before.iter().any(is_asked_again), "{about}: a placed series was asked for again");
         before = now;

@@ -48,6 +48,19 @@ impl Argument {
         }
     }
 
+    /// Puts another path, or another beginning of one, in the place of the first.
+    pub(super) fn replace(&mut self, from: &str, to: &str) {
+        match self {
+            Self::Descriptor(_, path) => *path = path.replace(from, to),
+            Self::Text(text) => {
+                if let Some(rest) = text.strip_prefix(from.as_bytes()) {
+                    *text = [to.as_bytes(), rest].concat();
+                }
+            }
+            Self::Word(_) => {}
+        }
+    }
+
     /// A number that is no open file.
     pub(super) fn number(&self) -> Option<i64> {
         if let Self::Word(word) = self { word.split(' ').next()?.parse().ok() } else { None }

@@ -20,14 +20,34 @@ pub(super) struct Entry {
 /// What a call changes.
 #[derive(Clone, Debug)]
 pub(super) enum Change {
-    Enter { at: Entry, inode: Inode, is_directory: bool },
-    Leave { at: Entry },
+    Enter {
+        at: Entry,
+        inode: Inode,
+        is_directory: bool,
+    },
+    Leave {
+        at: Entry,
+    },
     /// A rename happens whole or not at all, as every file system with a journal has it.
-    Move { from: Entry, to: Entry, inode: Inode },
+    Move {
+        from: Entry,
+        to: Entry,
+        inode: Inode,
+    },
     /// Two entries change places; the inodes are those that they have afterwards.
-    Swap { one: (Entry, Inode), other: (Entry, Inode) },
-    Write { inode: Inode, offset: usize, bytes: Vec<u8> },
-    Truncate { inode: Inode, length: usize },
+    Swap {
+        one: (Entry, Inode),
+        other: (Entry, Inode),
+    },
+    Write {
+        inode: Inode,
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Truncate {
+        inode: Inode,
+        length: usize,
+    },
 }
 
 /// What lies on the disk.
@@ -97,7 +117,9 @@ impl Disk {
                 }
                 self.enter(to, *inode);
             }
-            Change::Swap { one, other } => [one, other].into_iter().for_each(|(at, inode)| self.enter(at, *inode)),
+            Change::Swap { one, other } => {
+                [one, other].into_iter().for_each(|(at, inode)| self.enter(at, *inode))
+            }
             Change::Write { inode, offset, bytes } => {
                 let file = self.content(*inode);
                 file.resize(file.len().max(offset + bytes.len()), 0);

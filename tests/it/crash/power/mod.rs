@@ -20,7 +20,7 @@ use disk::Disk;
 use recording::{Bytes, Recording, Survivors};
 
 /// States that the program is started with; all others are only looked at.
-const STARTS: usize = 60;
+const STARTS: usize = 45;
 
 /// A disk after a power cut, and how it came about.
 struct Aftermath {
@@ -50,7 +50,9 @@ fn aftermaths(recording: &Recording) -> Vec<Aftermath> {
             let mut hasher = DefaultHasher::new();
             (record, visible(&disk)).hash(&mut hasher);
             if seen.insert(hasher.finish()) {
-                let about = format!("power lost at step {cut}, unsynced names {survivors:?}, unsynced bytes {bytes:?}");
+                let about = format!(
+                    "power lost at step {cut}, unsynced names {survivors:?}, unsynced bytes {bytes:?}"
+                );
                 states.push(Aftermath { disk, record, about });
             }
         }
@@ -61,9 +63,13 @@ fn aftermaths(recording: &Recording) -> Vec<Aftermath> {
 /// None of it, all of it, each by itself, all but each.
 fn losses(recording: &Recording, cut: usize) -> Vec<(Survivors, Bytes)> {
     let mut losses = vec![(Survivors::None, Bytes::Lost)];
-    losses.extend([Bytes::Lost, Bytes::Zeros, Bytes::FirstHalf, Bytes::Whole].map(|bytes| (Survivors::All, bytes)));
+    losses.extend(
+        [Bytes::Lost, Bytes::Zeros, Bytes::FirstHalf, Bytes::Whole].map(|bytes| (Survivors::All, bytes)),
+    );
     for open in recording.open_at(cut) {
-        losses.extend([Survivors::Only(open), Survivors::AllBut(open)].map(|survivors| (survivors, Bytes::Zeros)));
+        losses.extend(
+            [Survivors::Only(open), Survivors::AllBut(open)].map(|survivors| (survivors, Bytes::Zeros)),
+        );
     }
     losses
 }

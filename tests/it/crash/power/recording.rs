@@ -7,9 +7,35 @@ use super::disk::{Change, Disk, Entry, Inode};
 
 /// Calls that are recorded: those of the model, and those that it would have to learn about.
 pub(super) const CALLS: [&str; 29] = [
-    "openat", "lseek", "write", "pwrite64", "ftruncate", "rename", "renameat", "renameat2", "mkdir", "mkdirat", "unlink",
-    "unlinkat", "rmdir", "fsync", "fdatasync", "writev", "pwritev", "pwritev2", "copy_file_range", "sendfile", "splice",
-    "fallocate", "truncate", "link", "linkat", "symlink", "symlinkat", "syncfs", "open",
+    "openat",
+    "lseek",
+    "write",
+    "pwrite64",
+    "ftruncate",
+    "rename",
+    "renameat",
+    "renameat2",
+    "mkdir",
+    "mkdirat",
+    "unlink",
+    "unlinkat",
+    "rmdir",
+    "fsync",
+    "fdatasync",
+    "writev",
+    "pwritev",
+    "pwritev2",
+    "copy_file_range",
+    "sendfile",
+    "splice",
+    "fallocate",
+    "truncate",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "syncfs",
+    "open",
 ];
 /// The file of the record and those beside it.
 const RECORD: &str = "state.sqlite";
@@ -57,8 +83,13 @@ pub(super) struct Recording {
 impl Recording {
     /// Of calls on a disk whose top directory was at this path.
     pub(super) fn of(before: Disk, top: &str, calls: &[Call]) -> Self {
-        let mut recorder =
-            Recorder { top, next: before.free_inode(), live: before.clone(), offsets: HashMap::new(), record: Vec::new() };
+        let mut recorder = Recorder {
+            top,
+            next: before.free_inode(),
+            live: before.clone(),
+            offsets: HashMap::new(),
+            record: Vec::new(),
+        };
         let mut steps = Vec::new();
         for call in calls.iter().filter(|call| !call.has_failed()) {
             if let Some((act, is_of_the_record)) = recorder.act(call) {
@@ -126,7 +157,9 @@ impl Recording {
             Change::Move { to, .. } | Change::Swap { other: (to, _), .. } => to.directory,
             Change::Write { inode, .. } | Change::Truncate { inode, .. } => *inode,
         };
-        let covers = |step: &Step| matches!(step.act, Act::Sync(inode) if inode == changed) && step.began > self.steps[place].ended;
+        let covers = |step: &Step| {
+            matches!(step.act, Act::Sync(inode) if inode == changed) && step.began > self.steps[place].ended
+        };
         self.steps[place..cut].iter().any(covers)
     }
 }
@@ -172,7 +205,9 @@ impl Recorder<'_> {
                 let at = self.entry(Some(&arguments[0]), &arguments[1])?;
                 Some(self.entry_change(Change::Leave { at }))
             }
-            "rename" => self.rename(self.entry(None, &arguments[0])?, self.entry(None, &arguments[1])?, false),
+            "rename" => {
+                self.rename(self.entry(None, &arguments[0])?, self.entry(None, &arguments[1])?, false)
+            }
             "renameat" | "renameat2" => {
                 let from = self.entry(Some(&arguments[0]), &arguments[1])?;
                 let to = self.entry(Some(&arguments[2]), &arguments[3])?;
@@ -191,16 +226,28 @@ impl Recorder<'_> {
             Some(Argument::Text(bytes)) => bytes.clone(),
             _ => Vec::new(),
         };
-        let number = |place: usize| call.arguments[place].number().and_then(|number| usize::try_from(number).ok()).unwrap();
-        let answer = call.answer.as_ref().and_then(Argument::number).and_then(|answer| usize::try_from(answer).ok())?;
+        let number = |place: usize| {
+            call.arguments[place].number().and_then(|number| usize::try_from(number).ok()).unwrap()
+        };
+        let answer = call
+            .answer
+            .as_ref()
+            .and_then(Argument::number)
+            .and_then(|answer| usize::try_from(answer).ok())?;
         let act = match call.name.as_str() {
             "fsync" | "fdatasync" => Act::Sync(inode),
             "ftruncate" => Act::Change(Change::Truncate { inode, length: number(1) }),
-            "pwrite64" => Act::Change(Change::Write { inode, offset: number(3), bytes: bytes[..answer].to_vec() }),
+            "pwrite64" => {
+                Act::Change(Change::Write { inode, offset: number(3), bytes: bytes[..answer].to_vec() })
+            }
             "write" => {
                 let offset = self.offsets.entry(descriptor.clone()).or_default();
                 *offset += answer;
-                Act::Change(Change::Write { inode, offset: *offset - answer, bytes: bytes[..answer].to_vec() })
+                Act::Change(Change::Write {
+                    inode,
+                    offset: *offset - answer,
+                    bytes: bytes[..answer].to_vec(),
+                })
             }
             "lseek" => {
                 self.offsets.insert(descriptor.clone(), answer);
