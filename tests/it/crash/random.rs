@@ -91,7 +91,7 @@ fn a_mirror_that_is_killed_at_random_until_it_ends_is_right_each_time() {
         }
         kills += 1;
     }
-    eprintln!("{kills} kills");
+
     lab.run(&["resume"]).assert_code(0);
     assert!(tree(&lab.root()) == expected, "seed {seed}");
     assert_sound(&lab.root());

@@ -109,7 +109,8 @@ pub(super) fn read(log: &Path) -> Vec<Call> {
     for (line, text) in text.lines().enumerate() {
         let Some((thread, event)) = text.split_once(' ') else { panic!("strace wrote: {text}") };
         let event = event.trim_start();
-        if event.starts_with("+++") || event.starts_with("---") {
+        let is_no_call = ["+++", "---", "???"].iter().any(|mark| event.starts_with(mark));
+        if is_no_call || event.ends_with("<detached ...>") {
             continue;
         }
         if let Some(begun) = event.strip_suffix("<unfinished ...>") {

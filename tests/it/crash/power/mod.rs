@@ -120,7 +120,6 @@ fn lose_power_everywhere(situation: &Situation) {
         situation.assert_whole(&lab.root(), &state.about);
         situation.assert_ends_well(&lab, &state.about);
     }
-    eprintln!("{} states", states.len());
 }
 
 #[test]
