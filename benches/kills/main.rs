@@ -14,7 +14,7 @@ mod meter;
 #[expect(dead_code, reason = "no instance here is too large for memory")]
 mod prepared;
 #[path = "../pipeline/sample.rs"]
-#[expect(dead_code, reason = "no instance here is too large for memory")]
+#[expect(dead_code, reason = "how many instances a series has is an argument here")]
 mod sample;
 mod service;
 mod stock;
@@ -28,6 +28,7 @@ use anyhow::ensure;
 use clap::Parser;
 
 use crate::meter::{Counts, Meter};
+use crate::sample::Shape;
 use crate::stock::Stock;
 use crate::victim::{Death, Victim};
 
@@ -45,9 +46,12 @@ const LONGEST_DELAY_MS: u64 = 30;
 struct Arguments {
     #[arg(long, default_value_t = 200)]
     kills: u32,
+    /// What the instances look like
+    #[arg(long, value_enum, default_value_t = Shape::Ct)]
+    shape: Shape,
     #[arg(long, default_value_t = 20)]
     series: usize,
-    /// Of each series, 133 kB each
+    /// Of each series
     #[arg(long, default_value_t = 100)]
     instances: usize,
     /// Repeats a run
@@ -62,7 +66,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     writeln!(io::stderr(), "bench: seed {seed}, preparing series")?;
-    let stock = Arc::new(Stock::new(arguments.series, arguments.instances)?);
+    let stock = Arc::new(Stock::new(arguments.shape, arguments.series, arguments.instances)?);
     let meter = Arc::new(Meter::default());
     let address = service::start(Arc::clone(&stock), Arc::clone(&meter))?;
     let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;

@@ -24,16 +24,16 @@ pub(crate) struct Series {
 pub(crate) struct Stock(pub(crate) BTreeMap<String, Series>);
 
 impl Stock {
-    /// So many series of so many MR images.
-    pub(crate) fn new(series: usize, instances: usize) -> anyhow::Result<Self> {
+    /// So many series of so many images of a shape.
+    pub(crate) fn new(shape: Shape, series: usize, instances: usize) -> anyhow::Result<Self> {
         let mut files: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
         for (series, number) in (0..series).flat_map(|one| (0..instances).map(move |number| (one, number))) {
-            let instance = Shape::Mr.instance(series, number);
+            let instance = shape.instance(series, number);
             let file = instance.file();
             let uid = sop_instance_uid(&file).context("a sample without SOPInstanceUID")?;
             files.entry(instance.series_instance_uid).or_default().insert(uid, file);
         }
-        let prepared = Prepared::many(COLLECTION, Shape::Mr, series, instances)?;
+        let prepared = Prepared::many(COLLECTION, shape, series, instances)?;
         let stocked = prepared.into_iter().map(|one| {
             let zip = one.zip.into_iter().flat_map(|piece| piece.bytes).collect();
             let instances =

@@ -48,6 +48,11 @@ impl Argument {
         }
     }
 
+    /// The number of an open file.
+    pub(super) fn descriptor(&self) -> Option<String> {
+        if let Self::Descriptor(number, _) = self { Some(number.clone()) } else { None }
+    }
+
     /// Puts another path, or another beginning of one, in the place of the first.
     pub(super) fn replace(&mut self, from: &str, to: &str) {
         match self {
@@ -88,7 +93,8 @@ pub(super) fn run(command: &Command, calls: &[&str], options: &[&str], log: &Pat
     let mut strace = Command::new("strace");
     // `-xx` leaves no character in a name or in data that has a meaning in the log
     strace.args(["-f", "-qq", "-y", "-xx", "-s", "1000000", "-o"]).arg(log);
-    strace.arg("-e").arg(format!("trace={}", calls.join(","))).args(options);
+    // `?`: some processors have no call of that name
+    strace.arg("-e").arg(format!("trace=?{}", calls.join(",?"))).args(options);
     strace.arg("--").arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
