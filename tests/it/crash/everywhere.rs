@@ -101,7 +101,7 @@ impl Scene<'_> {
         let about = cut.about.replace(ROOT, root.to_str().unwrap());
         let inject = format!("--inject={}:signal=KILL:when={}", cut.call, cut.rank);
         let mut options = vec!["-P", &about, &inject];
-        unknown.iter().for_each(|name| options.extend(["-P", name.as_str()]));
+        options.extend(unknown.iter().flat_map(|name| ["-P", name.as_str()]));
         let fault = self.unknown.map(|call| format!("--inject={call}:error=EINVAL"));
         options.extend(fault.as_deref());
         let calls: Vec<_> = [cut.call.as_str()].into_iter().chain(self.unknown).collect();

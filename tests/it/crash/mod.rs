@@ -4,6 +4,7 @@
 //! a disk that loses whatever was not synced.
 
 mod everywhere;
+mod new_root;
 mod power;
 mod random;
 mod situation;

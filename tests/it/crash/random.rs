@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::situation::{MIRROR, Tree};
@@ -28,10 +28,8 @@ fn run_for(mut command: Command, life: Option<Duration>) -> Option<ExitStatus> {
         // nobody waits any more for one that is to be killed
         drop(tell.send(ended));
     });
-    let waited = life.map_or_else(
-        || told.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        |life| told.recv_timeout(life),
-    );
+    // without a limit it is one that nobody reaches
+    let waited = told.recv_timeout(life.unwrap_or(Duration::from_hours(1)));
     let is_killed = waited.is_err();
     if is_killed {
         child.kill().unwrap();

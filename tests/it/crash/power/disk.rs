@@ -118,7 +118,8 @@ impl Disk {
                 self.enter(to, *inode);
             }
             Change::Swap { one, other } => {
-                [one, other].into_iter().for_each(|(at, inode)| self.enter(at, *inode))
+                self.enter(&one.0, one.1);
+                self.enter(&other.0, other.1);
             }
             Change::Write { inode, offset, bytes } => {
                 let file = self.content(*inode);

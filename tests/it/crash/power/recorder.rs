@@ -39,8 +39,8 @@ impl<'a> Recorder<'a> {
         let arguments = &call.arguments;
         match call.name.as_str() {
             "openat" => self.open(call).map(|change| self.entry_change(change)),
-            "mkdir" => self.make(self.entry(None, &arguments[0])?, true),
-            "mkdirat" => self.make(self.entry(Some(&arguments[0]), &arguments[1])?, true),
+            "mkdir" => Some(self.make(self.entry(None, &arguments[0])?)),
+            "mkdirat" => Some(self.make(self.entry(Some(&arguments[0]), &arguments[1])?)),
             "unlink" | "rmdir" => {
                 let at = self.entry(None, &arguments[0])?;
                 Some(self.entry_change(Change::Leave { at }))
@@ -125,9 +125,9 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    fn make(&mut self, at: Entry, is_directory: bool) -> Option<(Act, bool)> {
+    fn make(&mut self, at: Entry) -> (Act, bool) {
         let inode = self.new_inode();
-        Some(self.entry_change(Change::Enter { at, inode, is_directory }))
+        self.entry_change(Change::Enter { at, inode, is_directory: true })
     }
 
     fn rename(&self, from: Entry, to: Entry, swaps: bool) -> Option<(Act, bool)> {

@@ -129,7 +129,9 @@ impl Recording {
             } else if self.is_durable(place, cut) {
                 disk.apply(change);
             } else if is_data(change) {
-                what_is_left(change, bytes).iter().for_each(|change| disk.apply(change));
+                if let Some(left) = what_is_left(change, bytes) {
+                    disk.apply(&left);
+                }
             } else if survives {
                 disk.apply(change);
             }
