@@ -104,9 +104,9 @@ pub(super) enum Command {
     /// Walk and show what would be fetched and why; downloads nothing
     #[command(after_help = PLAN_CODES)]
     Plan(Planning),
-    /// One incremental cycle: new patients and studies since the watermark, then download them
+    /// One incremental cycle: what is new since the watermark, then download it
     #[command(after_help = FETCH_CODES)]
-    Sync(Fetching),
+    Sync(Sync),
     /// What the job table holds: states, bytes, rate, ETA, what is parked and why
     #[command(after_help = READ_CODES)]
     Status,
@@ -143,6 +143,15 @@ pub(super) struct Fetching {
     pub(super) selection: SelectionFlags,
     #[command(flatten)]
     pub(super) download: DownloadFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sync {
+    /// Compare complete listings with the record: new, revised, moved and withdrawn series
+    #[arg(long)]
+    pub(super) full: bool,
+    #[command(flatten)]
+    pub(super) fetching: Fetching,
 }
 
 #[derive(Debug, Args)]

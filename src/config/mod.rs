@@ -161,7 +161,6 @@ struct Daemon {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "checked for spelling and units; used by the daemon")]
 struct ConfirmWithdrawn {
     listings: u32,
     hours: u32,
@@ -263,6 +262,13 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
         disk: sync::DiskOptions {
             min_free: file.disk.min_free.0,
             min_free_inodes: file.disk.min_free_inodes,
+        },
+        withdrawal: sync::Confirmation {
+            listings: at_least_one(
+                "[daemon] confirm_withdrawn listings",
+                file.daemon.confirm_withdrawn.listings,
+            )?,
+            seconds_apart: i64::from(file.daemon.confirm_withdrawn.hours) * 3600,
         },
         fetch: fetch::Options {
             how: file.jobs.fetch.parse().map_err(faulty)?,

@@ -4,6 +4,7 @@
 //! is ever held across a download. Readers open their own, read only ([`Reader`]).
 //! Knows no HTTP and no tree; the SQL of the program is here and nowhere else.
 
+mod absence;
 mod catalogue;
 mod columns;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
+pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use job::{Failure, JobState, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
@@ -44,8 +46,10 @@ pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
 
 /// Every migration, in order.
-pub const MIGRATIONS: [(&str, &str); 1] =
-    [("0001_record.sql", include_str!("../../migrations/0001_record.sql"))];
+pub const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_record.sql", include_str!("../../migrations/0001_record.sql")),
+    ("0002_changes.sql", include_str!("../../migrations/0002_changes.sql")),
+];
 /// Requests that may wait for the writing thread.
 const QUEUE: usize = 64;
 /// How long a statement waits for another connection.

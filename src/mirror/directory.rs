@@ -73,6 +73,11 @@ impl Directory {
         }
     }
 
+    /// Gives an entry of this directory a second name elsewhere; what is at the target stays and is an error.
+    pub(super) fn link(&self, from: &str, to: &Self, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.0, from, &to.0, name, AtFlags::empty())?)
+    }
+
     /// Removes a file that may not be there.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         self.unlink(name, AtFlags::empty())

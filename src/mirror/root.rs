@@ -149,6 +149,24 @@ impl Root {
         Ok(())
     }
 
+    /// Takes a series out of the tree into `replaced/`.
+    ///
+    /// What has left before is no error: a move that was interrupted takes this step again.
+    pub fn retire(&self, path: &SeriesPath, series: &SeriesInstanceUid, stamp: &str) -> io::Result<()> {
+        let parent = match self.parent_of(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            parent => parent?,
+        };
+        if parent.kind(path.name())?.is_some() {
+            let replaced = self.replaced()?;
+            // another name than that of a version which lay at the new place
+            parent.rename(path.name(), &replaced, &format!("{}~moved", replaced_name(series, stamp)))?;
+            replaced.sync()?;
+            parent.sync()?;
+        }
+        Ok(())
+    }
+
     /// Puts the directories around a placed series on stable storage once more, after an interrupted commit.
     pub fn sync_placed(&self, path: &SeriesPath) -> io::Result<()> {
         self.parent_of(path)?.sync()?;

@@ -133,11 +133,16 @@ impl Cycle {
         .await
     }
 
-    /// Walks what is new since the watermark and fetches it.
-    pub async fn sync(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
-        self.run("sync", async |run_id| {
+    /// Walks what is new since the watermark, or `full` listings, and fetches what is missing; what earlier runs have
+    /// left queued as well.
+    pub async fn sync(self: &Arc<Self>, selections: &[Selection], full: bool) -> Result<Report, Error> {
+        self.run(if full { "sync --full" } else { "sync" }, async |run_id| {
             let selections = self.with_shared_lists(selections).await?;
-            let plan = self.plan_new(&selections, run_id).await?;
+            let plan = if full {
+                self.plan_whole(&selections, Some(run_id), &mut |_| {}).await?
+            } else {
+                self.plan_new(&selections, run_id).await?
+            };
             self.take_over(run_id, JobState::Queued, &selections).await?;
             self.fetch_planned(run_id, plan, &selections).await
         })
@@ -212,7 +217,6 @@ impl Cycle {
     ) -> Result<Report, Error> {
         self.count(|totals| {
             totals.kept += plan.totals.keep - plan.totals.parked;
-            totals.withdrawn += plan.totals.withdrawn;
         });
         let queued = (plan.totals.fetch, plan.totals.instances, plan.totals.bytes);
         let (series, instances, bytes) = queued;

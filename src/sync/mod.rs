@@ -7,6 +7,7 @@ mod cycle;
 mod draft;
 mod job;
 mod judge;
+mod novelty;
 mod outage;
 mod planning;
 mod pool;
@@ -21,6 +22,7 @@ use crate::mirror::{CommitError, RootError, StagingError};
 use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
+pub use crate::db::Confirmation;
 pub use check::{CheckTotals, Damage, check};
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
@@ -43,6 +45,8 @@ pub struct Options {
     pub jobs: JobOptions,
     /// What must stay free on the disk.
     pub disk: DiskOptions,
+    /// When a series that is no longer listed counts as withdrawn.
+    pub withdrawal: Confirmation,
     /// How a series is fetched.
     pub fetch: fetch::Options,
 }
@@ -54,6 +58,7 @@ impl Default for Options {
             max_bytes: None,
             jobs: JobOptions::default(),
             disk: DiskOptions::default(),
+            withdrawal: Confirmation { listings: 3, seconds_apart: 24 * 3600 },
             fetch: fetch::Options::default(),
         }
     }
@@ -140,6 +145,8 @@ pub enum Event {
     Placed(SeriesEvent),
     /// A series is given up until someone asks again.
     Parked(SeriesEvent),
+    /// Enough listings in a row did not show a series of the tree.
+    Withdrawn(SeriesEvent),
     /// A series will be tried again.
     Retrying { series_instance_uid: String, reason: String, pause: Duration },
     /// The service does not answer; it is asked again until `give_up`.
