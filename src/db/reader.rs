@@ -10,6 +10,7 @@ use url::Url;
 use super::instance::read_instances;
 use super::job::{JobState, next_jobs};
 use super::placement::{PlacedSeries, next_placed};
+use super::upkeep::has_log;
 use super::{Error, ListedSeries, MIGRATIONS, connect};
 use crate::dicom::Instance;
 
@@ -96,9 +97,7 @@ fn must_be_read_as_it_lies(path: &Path, write_access: rustix::io::Result<()>) ->
     if !matches!(write_access, Err(Errno::ROFS | Errno::ACCESS)) {
         return Ok(false);
     }
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(PathBuf::from(log)).is_ok_and(|found| found.len() > 0) {
+    if has_log(path) {
         return Err(Error::NotClosed { path: path.to_owned() });
     }
     Ok(true)

@@ -27,6 +27,9 @@ use crate::nbia::{self, Client, Endpoint, Md5Scope};
 /// What a listing may be wrong by before the download is given up: a tenth and a MiB.
 const LISTED_SIZE_MARGIN: u64 = 1 << 20;
 
+/// What a request counts for beside bytes that are fetched twice: about the least that an instance has.
+const REQUEST_BYTES: u64 = 16 << 10;
+
 /// How a series is fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum How {
@@ -107,10 +110,20 @@ fn repair(missing: usize, wanted: usize, earlier_attempts: u32) -> Repair {
     if missing * 2 <= wanted || earlier_attempts > 0 { Repair::Instances } else { Repair::WholeAgain }
 }
 
-/// Whether earlier attempts have staged so much that the ZIP would mostly bring it again.
+/// Whether a series goes on with single instances after it was interrupted: when at most half is missing, or when the
+/// bytes that the ZIP would bring again outweigh the requests for what is missing.
+///
+/// Without the second a series that is interrupted in its first half each time would begin anew each time.
+fn goes_on(staged: usize, staged_bytes: u64, wanted: usize) -> bool {
+    let missing = wanted.saturating_sub(staged);
+    let is_worth_it = staged_bytes >= (missing as u64).saturating_mul(REQUEST_BYTES);
+    staged > 0 && (is_worth_it || repair(missing, wanted, 0) == Repair::Instances)
+}
+
+/// Whether what earlier attempts have staged is to be kept.
 fn is_mostly_there(staging: &Staging, expected: &Expected) -> bool {
-    let (staged, wanted) = (staging.instances().len(), expected.image_count.unwrap_or(0) as usize);
-    staged > 0 && repair(wanted.saturating_sub(staged), wanted, 0) == Repair::Instances
+    let staged_bytes = staging.instances().values().map(|instance| instance.size_bytes).sum();
+    goes_on(staging.instances().len(), staged_bytes, expected.image_count.unwrap_or(0) as usize)
 }
 
 impl Fetch {
@@ -243,5 +256,16 @@ mod tests {
         assert_eq!(repair(51, 100, 0), Repair::WholeAgain);
         assert_eq!(repair(51, 100, 1), Repair::Instances);
         assert_eq!(repair(0, 0, 0), Repair::Instances);
+    }
+
+    #[test]
+    fn an_interrupted_series_goes_on_where_that_saves_more_bytes_than_it_takes_requests() {
+        assert!(!goes_on(0, 0, 100));
+        assert!(goes_on(50, 1, 100), "half of it, however small");
+        assert!(!goes_on(49, 1, 100));
+        assert!(goes_on(4, 4 * 526_000, 100));
+        assert!(!goes_on(2, 2 * 526_000, 100));
+        assert!(goes_on(1, 99 * REQUEST_BYTES, 100));
+        assert!(!goes_on(1, 99 * REQUEST_BYTES - 1, 100));
     }
 }

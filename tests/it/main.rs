@@ -5,6 +5,7 @@
 mod changes;
 mod client;
 mod commands;
+mod crash;
 mod dialects;
 mod docs;
 mod faults;
