@@ -18,6 +18,7 @@ mod retry;
 mod serve;
 mod session;
 mod signals;
+mod statement;
 mod status;
 mod sync;
 mod verify;

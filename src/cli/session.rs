@@ -193,15 +193,6 @@ impl Session {
         Ok(outcome)
     }
 
-    /// Runs work that may be left where it stands; an error is the exit code of the signal that came first.
-    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
-        tokio::select! {
-            biased;
-            () = self.signals.drain.cancelled() => Err(self.signals.received().unwrap_or(Exit::Failed)),
-            done = work => Ok(done),
-        }
-    }
-
     /// Says how a run ended and what that means to a script.
     pub(super) fn conclude(&self, outcome: Result<Report, sync::Error>) -> anyhow::Result<Exit> {
         let report = match outcome {

@@ -73,6 +73,16 @@ impl Directory {
         }
     }
 
+    /// Moves an entry of this directory to another name in it; what is there is replaced in the same step.
+    pub(super) fn replace(&self, from: &str, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, name)?)
+    }
+
+    /// Gives a file of this directory a second name in another one of the same file system.
+    pub(super) fn link(&self, name: &str, to: &Self) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.0, name, &to.0, name, AtFlags::empty())?)
+    }
+
     /// Removes a file that may not be there.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         self.unlink(name, AtFlags::empty())

@@ -8,8 +8,10 @@ mod directory;
 #[cfg(test)]
 mod fixture;
 pub mod layout;
+mod notes;
 mod rehash;
 mod root;
+mod salvage;
 mod series_files;
 mod staging;
 #[cfg(test)]
@@ -22,4 +24,4 @@ pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
 pub use root::{Root, RootError, STATE_DIRECTORY, Space};
 pub use series_files::SeriesFiles;
 pub use staging::{Incoming, LICENSE, Staging, StagingError, file_name};
-pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError};
+pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError, compare};

@@ -164,9 +164,14 @@ impl Cycle {
         .await
     }
 
-    /// Fetches series again that were found damaged.
-    pub async fn repair(self: &Arc<Self>, series: Vec<i64>) -> Result<Report, Error> {
+    /// Fetches series again that were found damaged. Of those that are `salvaged`, what is right is not fetched.
+    pub async fn repair(
+        self: &Arc<Self>,
+        series: Vec<i64>,
+        salvaged: &BTreeSet<i64>,
+    ) -> Result<Report, Error> {
         self.run("verify", async |run_id| {
+            self.salvage(salvaged).await?;
             self.db.enqueue(run_id, series, self.now()).await?;
             self.fetch_planned(run_id, Plan::default(), &[]).await
         })

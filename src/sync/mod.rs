@@ -13,6 +13,7 @@ mod pool;
 mod progress;
 mod recover;
 mod remote;
+mod salvage;
 
 use std::time::Duration;
 
@@ -21,7 +22,10 @@ use crate::mirror::{CommitError, RootError, StagingError};
 use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
-pub use check::{CheckTotals, Damage, check};
+pub use check::{
+    Aim, CheckTotals, Damage, Found, Pass, Question, Run, Sample, Share, Statement, Statements, check,
+    next_sample,
+};
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
 pub use judge::chain;

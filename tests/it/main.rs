@@ -8,6 +8,7 @@ mod dialects;
 mod docs;
 mod faults;
 mod mirror;
+mod proof;
 mod query;
 mod resume;
 mod screens;
