@@ -7,7 +7,6 @@ mod completions;
 mod demo;
 mod exit;
 mod logs;
-mod manifest;
 mod mirror;
 mod plan;
 mod print;

@@ -66,15 +66,16 @@ fn sentence(service: &str, statement: &Statement) -> String {
         (statement.damaged, "are damaged here"),
     ];
     let others = others.iter().filter(|(series, _)| *series > 0);
-    let others: String = others.map(|(series, what)| format!("; {series} series {what}")).collect();
+    let others: Vec<_> = others.map(|(series, what)| format!("; {series} series {what}")).collect();
     let without = if statement.tells_md5s { "" } else { "; this service tells no MD5s" };
     format!(
-        "{} series, {} instances, {} are as {service} has them at {}{}{proofs}{others}{without}",
+        "{} series, {} instances, {} are as {service} has them at {}{}{proofs}{}{without}",
         statement.series,
         statement.instances,
         print::bytes(statement.bytes),
         time(statement.as_of),
         if proofs.is_empty() { "" } else { ": " },
+        others.concat(),
     )
 }
 

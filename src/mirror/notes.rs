@@ -49,7 +49,7 @@ mod tests {
         root.keep_note("place", b"a long first one").unwrap();
         root.keep_note("place", b"second").unwrap();
         assert_eq!(root.note("place").unwrap().unwrap(), b"second");
-        assert!(scratch.names(".tcia-mirror").iter().all(|name| !name.ends_with(".new")));
+        assert_eq!(scratch.names(".tcia-mirror"), ["lock", "place", "replaced", "staging"]);
         root.drop_note("place").unwrap();
         root.drop_note("place").unwrap();
         assert_eq!(root.note("place").unwrap(), None);

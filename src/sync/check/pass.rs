@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 use tracing::warn;
 
 use super::Question;
-use super::sample::{Sample, Share};
+use super::sample::{Sample, Share, number_of};
 use crate::mirror::Root;
 use crate::plan::Selection;
 
@@ -212,6 +211,5 @@ fn sample_name(selections: &[Selection]) -> String {
 
 /// A short name for a text.
 pub(super) fn name_of(text: &str) -> String {
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:016x}", number_of(text))
 }

@@ -131,8 +131,13 @@ impl Draw {
 }
 
 fn place_of(series: &SeriesInstanceUid) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(series.as_str()).into();
-    digest.iter().take(8).fold(0, |place, byte| place << 8 | u64::from(*byte))
+    number_of(series.as_str())
+}
+
+/// The beginning of the SHA-256 of a text.
+pub(super) fn number_of(text: &str) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
