@@ -56,6 +56,8 @@ impl Shortfall {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// `staged` of `wanted` instances of a size, which is listed or not.
@@ -105,6 +107,19 @@ mod tests {
         for staged in [0, 1, 199] {
             let again = Shortfall { earlier_attempts: 1, ..shortfall(staged, 200, 526_000, true) };
             assert_eq!(again.repair(), Repair::Instances, "{staged}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_more_is_there_the_rather_instances_are_fetched(wanted in 1..2_000_u64, bytes in 1..1_u64 << 30) {
+            let instances = |staged| shortfall(staged, wanted, bytes, true).repair() == Repair::Instances;
+
+            let first = (0..=wanted).find(|staged| instances(*staged)).unwrap();
+
+            prop_assert!((first..=wanted).all(instances));
+            // what a ZIP brings twice is less than a ninth of the series, and one instance more at the most
+            prop_assert!(first <= wanted / 9 + 1, "{first} of {wanted}");
         }
     }
 

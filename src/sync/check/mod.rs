@@ -1,5 +1,7 @@
 //! What lies on disk against the record, and against what the services say: the engine of `verify`.
 
+mod findings;
+mod look;
 mod pass;
 mod sample;
 mod statement;
@@ -7,21 +9,21 @@ mod statement;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+pub use self::findings::{CheckTotals, Damage, Found};
 pub use self::pass::{Aim, Pass, Run, next_sample};
 pub use self::sample::{Sample, Share};
 pub use self::statement::{Statement, Statements};
 
+use self::look::{Checked, Version, look, search_strangers};
 use self::sample::Draw;
-use self::statement::{Testimony, Witness};
+use self::statement::Witness;
 use super::{Error, is_wanted};
-use crate::db::{self, PlacedSeries, Reader};
-use crate::dicom::{Instance, SeriesInstanceUid};
-use crate::mirror::{Problem, ProblemKind, Recorded, Root, SeriesPath, check_series, find_strangers};
+use crate::db::{PlacedSeries, Reader};
+use crate::mirror::{Problem, Root};
 use crate::nbia::Client;
 use crate::plan::Selection;
 
@@ -51,78 +53,6 @@ impl Question<'_> {
         let share = self.sample.map(|sample| sample.share);
         pass::name_of(&format!("{:?} {share:?}", self.selections))
     }
-}
-
-/// A file that disagrees with the record, or a series that disagrees with its service.
-#[derive(Clone, Debug)]
-pub struct Damage {
-    /// The file and how it disagrees.
-    pub problem: Problem,
-    /// Its series, when it belongs to one.
-    pub series: Option<(i64, SeriesInstanceUid)>,
-    /// What the service says, where that is the problem.
-    pub reason: Option<String>,
-}
-
-/// What was found in all, earlier runs of the same verification included.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct CheckTotals {
-    /// Recorded instances that were looked at.
-    pub instances: u64,
-    /// Bytes of their files, as recorded.
-    pub bytes: u64,
-    /// Instances that agree.
-    pub ok: u64,
-    /// Files that are not there.
-    pub missing: u64,
-    /// Files with other bytes.
-    pub corrupt: u64,
-    /// Files that are not recorded.
-    pub unexpected: u64,
-    /// Files that the file system does not give.
-    pub unreadable: u64,
-    /// Series that are not what their service has.
-    pub differing: u64,
-}
-
-impl CheckTotals {
-    /// Files and series that disagree.
-    pub fn damaged(&self) -> u64 {
-        self.missing + self.corrupt + self.unexpected + self.unreadable + self.differing
-    }
-
-    fn count(&mut self, kind: ProblemKind) {
-        *match kind {
-            ProblemKind::Missing => &mut self.missing,
-            ProblemKind::Corrupt => &mut self.corrupt,
-            ProblemKind::Unexpected => &mut self.unexpected,
-            ProblemKind::Unreadable => &mut self.unreadable,
-            ProblemKind::Differs | ProblemKind::Withdrawn => &mut self.differing,
-        } += 1;
-    }
-}
-
-/// What a verification has found.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// Figures.
-    pub totals: CheckTotals,
-    /// What the services say.
-    pub statements: Statements,
-}
-
-/// A series as the record has it.
-type Version = (PlacedSeries, Vec<Instance>);
-
-/// One series that was looked at.
-struct Checked {
-    version: Version,
-    ok: u64,
-    problems: Vec<Problem>,
-    /// The service that was to be asked, and what it said; nothing is asked about what is damaged.
-    testimony: Option<(Arc<Witness>, Option<Testimony>)>,
-    /// Whether an earlier run has read it.
-    is_behind: bool,
 }
 
 /// A check that is under way.
@@ -292,64 +222,4 @@ impl Check<'_, '_> {
         self.found.totals.count(damage.problem.kind);
         (self.report)(damage);
     }
-}
-
-impl Checked {
-    fn is_right(&self) -> bool {
-        let testimony = self.testimony.as_ref().and_then(|(_, testimony)| testimony.as_ref());
-        self.problems.is_empty() && !testimony.is_some_and(Testimony::is_difference)
-    }
-}
-
-/// Reads one series, unless an earlier run has, and asks about it.
-async fn look(
-    root: Arc<Root>,
-    version: Version,
-    is_behind: bool,
-    witness: Option<Arc<Witness>>,
-) -> Result<Checked, Error> {
-    let (version, ok, problems) = if is_behind {
-        let ok = version.1.len() as u64;
-        (version, ok, Vec::new())
-    } else {
-        tokio::task::spawn_blocking(move || read(&root, version)).await.map_err(Error::Task)?
-    };
-    let testimony = match witness {
-        None => None,
-        Some(witness) if problems.is_empty() => {
-            let told = witness.ask(&version.0.series, &version.1).await?;
-            Some((witness, Some(told)))
-        }
-        Some(witness) => Some((witness, None)),
-    };
-    Ok(Checked { version, ok, problems, testimony, is_behind })
-}
-
-fn read(root: &Root, version: Version) -> (Version, u64, Vec<Problem>) {
-    let (placed, instances) = &version;
-    let mut problems = Vec::new();
-    let recorded = Recorded { instances, license: placed.license_sha256 };
-    let mut report = |problem| problems.push(problem);
-    let ok = if let Some(path) = SeriesPath::recorded(&placed.path) {
-        check_series(root, &path, &recorded, &mut report)
-    } else {
-        report(Problem { path: placed.path.clone(), kind: ProblemKind::Unreadable, sop_instance_uid: None });
-        0
-    };
-    (version, ok, problems)
-}
-
-/// Sends what leads to no recorded series; the record is read through a connection of this thread's own.
-fn search_strangers(root: &Root, found: &mpsc::Sender<Problem>) -> Result<(), db::Error> {
-    let reader = Reader::open(&root.state_file())?;
-    let mut failed = None;
-    let mut is_known = |path: &str| {
-        reader.leads_to_a_series(path).unwrap_or_else(|error| {
-            failed.get_or_insert(error);
-            true
-        })
-    };
-    // nobody listens only when the whole check was given up
-    find_strangers(root, &mut is_known, &mut |problem| drop(found.blocking_send(problem)));
-    failed.map_or(Ok(()), Err)
 }

@@ -213,3 +213,96 @@ fn sample_name(selections: &[Selection]) -> String {
 pub(super) fn name_of(text: &str) -> String {
     format!("{:016x}", number_of(text))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn root() -> (TempDir, Root) {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::lock(directory.path()).unwrap();
+        (directory, root)
+    }
+
+    const QUESTION: Question<'static> = Question {
+        selections: &[],
+        sample: None,
+        at_once: 1,
+        services: Vec::new(),
+        clock: jiff::Timestamp::default,
+    };
+
+    /// The rows that a pass has behind it.
+    fn behind(pass: &Pass<'_>, rows: i64) -> Vec<i64> {
+        (1..=rows).filter(|row| pass.has_behind(*row)).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn in_whatever_order_series_end_none_is_behind_that_was_not_found_right(
+            // for each row: whether it is wanted, whether it is right, and how many later ones begin before it ends
+            rows in prop::collection::vec((any::<bool>(), any::<bool>(), 0..4_usize), 1..30),
+            cut in 0..30_usize,
+        ) {
+            let (_directory, root) = root();
+            let mut pass = Pass::anew(&root, &QUESTION);
+            let mut under_way: Vec<(usize, i64, bool)> = Vec::new();
+            let mut right = Vec::new();
+            for (row, (is_wanted, is_right, delay)) in (1..).zip(rows.iter().take(cut)) {
+                if *is_wanted {
+                    pass.begin(row);
+                    under_way.push((*delay, row, *is_right));
+                } else {
+                    pass.pass_by(row);
+                }
+                for (delay, row, is_right) in under_way.extract_if(.., |(delay, ..)| *delay == 0) {
+                    pass.end(row, is_right, Run::default());
+                    right.extend(Some(row).filter(|_| is_right && delay == 0));
+                }
+                for (delay, ..) in &mut under_way {
+                    *delay -= 1;
+                }
+            }
+            pass.keep();
+            drop(pass);
+
+            let resumed = Pass::open(&root, &QUESTION, Aim::Find);
+
+            let unwanted = |row: &i64| rows.get(usize::try_from(*row - 1).unwrap()).is_none_or(|(is_wanted, ..)| !is_wanted);
+            let found: Vec<_> = behind(&resumed, 30).into_iter().filter(|row| !unwanted(row)).collect();
+            prop_assert!(found.iter().all(|row| right.contains(row)), "{found:?} of {right:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_complete_is_taken_up_by_a_repair_alone() {
+        let (_directory, root) = root();
+        let mut pass = Pass::anew(&root, &QUESTION);
+        for (row, is_right) in [(1, true), (2, false), (3, true)] {
+            pass.begin(row);
+            pass.end(row, is_right, Run::default());
+        }
+        pass.complete();
+        pass.close(Aim::Find);
+
+        assert_eq!(behind(&Pass::open(&root, &QUESTION, Aim::Repair), 9), [1, 3]);
+        assert_eq!(behind(&Pass::open(&root, &QUESTION, Aim::Find), 9), Vec::<i64>::new());
+        Pass::open(&root, &QUESTION, Aim::Repair).close(Aim::Repair);
+        assert_eq!(behind(&Pass::open(&root, &QUESTION, Aim::Repair), 9), Vec::<i64>::new());
+    }
+
+    #[test]
+    fn a_note_that_makes_no_sense_is_none() {
+        let (_directory, root) = root();
+        for text in ["", "{}", "{\"through\":true}", "null", "\u{0}"] {
+            root.keep_note(&format!("verify-{}", QUESTION.name()), text.as_bytes()).unwrap();
+
+            assert_eq!(behind(&Pass::open(&root, &QUESTION, Aim::Find), 9), Vec::<i64>::new(), "{text:?}");
+        }
+    }
+}
