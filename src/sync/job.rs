@@ -89,13 +89,14 @@ impl Cycle {
         if version.fingerprint.difference(&job.series.fingerprint()).is_some() {
             return Ok(Vec::new());
         }
-        self.db.store_staged(job.series_id, instances.clone()).await?;
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
         let link = move || (root.stage_placed(&path, &series, &instances), instances);
         let (linked, instances) = tokio::task::spawn_blocking(link).await.map_err(Error::Task)?;
         if let Err(error) = linked {
             debug!(series.uid = %job.series.series_instance_uid, "what lies in the tree cannot be used again: {error}");
         }
+        // recorded before, it would keep a process that comes after this one from linking what this one did not come to
+        self.db.store_staged(job.series_id, instances.clone()).await?;
         Ok(instances)
     }
 
