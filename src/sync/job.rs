@@ -93,6 +93,7 @@ impl Cycle {
         let linked = tokio::task::spawn_blocking(move || root.stage_placed(&series, &path, instances));
         match linked.await.map_err(Error::Task)? {
             Ok(linked) => {
+                // recorded before, it would keep a process that comes after this one from linking what this one did not come to
                 self.db.store_staged(job.series_id, linked.clone()).await?;
                 Ok(linked)
             }
