@@ -106,9 +106,9 @@ pub(super) enum Command {
     /// Walk and show what would be fetched and why; downloads nothing
     #[command(after_help = PLAN_CODES)]
     Plan(Planning),
-    /// One incremental cycle: new patients and studies since the watermark, then download them
+    /// One incremental cycle: what is new since the watermark, then download it
     #[command(after_help = FETCH_CODES)]
-    Sync(Fetching),
+    Sync(Sync),
     /// What the job table holds: states, bytes, rate, ETA, what is parked and why
     #[command(after_help = READ_CODES)]
     Status,
@@ -127,6 +127,9 @@ pub(super) enum Command {
     /// The whole story without a network: a sample archive on loopback, mirrored and verified
     #[command(after_help = READ_CODES)]
     Demo,
+    /// Remove withdrawn and replaced data, only when asked
+    #[command(after_help = READ_CODES)]
+    Prune(Prune),
     /// Print a completion script for a shell
     #[command(after_help = READ_CODES)]
     Completions(Completions),
@@ -145,6 +148,25 @@ pub(super) struct Fetching {
     pub(super) selection: SelectionFlags,
     #[command(flatten)]
     pub(super) download: DownloadFlags,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Sync {
+    /// Compare complete listings with the record: new, revised, moved and withdrawn series
+    #[arg(long)]
+    pub(super) full: bool,
+    #[command(flatten)]
+    pub(super) fetching: Fetching,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// How long data must be withdrawn or replaced, like 30d or 12h; without it `[disk] retain`
+    #[arg(long, value_name = "AGE")]
+    pub(super) older_than: Option<humantime::Duration>,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod mirror;
 mod plan;
 mod print;
 mod progress;
+mod prune;
 mod query;
 mod resume;
 mod retry;
@@ -58,6 +59,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Sync(command) => sync::run(&global, command, bars).await,
         Command::Status => status::run(&global),
         Command::Verify(command) => verify::run(&global, command, bars).await,
+        Command::Prune(command) => prune::run(&global, command, bars).await,
         Command::Retry(command) => retry::run(&global, command, bars).await,
         Command::Query(command) => query::run(&global, command).await,
         Command::Serve(command) => serve::run(&global, command).await,

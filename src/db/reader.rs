@@ -10,6 +10,7 @@ use url::Url;
 use super::instance::read_instances;
 use super::job::{JobState, next_jobs};
 use super::placement::{PlacedSeries, next_placed};
+use super::upkeep::has_log;
 use super::{Error, ListedSeries, MIGRATIONS, connect};
 use crate::dicom::Instance;
 
@@ -77,9 +78,11 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
     }
 
-    /// The address of the service that listed a series last, when it is known.
+    /// The address of the service that listed a series last, `None` when the service has withdrawn it.
     pub fn listed_by(&self, series_id: i64) -> Result<Option<String>, Error> {
-        let sql = "SELECT walk.base_url FROM series JOIN walk USING (walk_id) WHERE series_id = ?1";
+        let sql =
+            "SELECT walk.base_url FROM series JOIN walk USING (walk_id) JOIN series_job USING (series_id)
+                   WHERE series_id = ?1 AND state <> 'withdrawn'";
         Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
     }
 
@@ -108,9 +111,7 @@ fn must_be_read_as_it_lies(path: &Path, write_access: rustix::io::Result<()>) ->
     if !matches!(write_access, Err(Errno::ROFS | Errno::ACCESS)) {
         return Ok(false);
     }
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(PathBuf::from(log)).is_ok_and(|found| found.len() > 0) {
+    if has_log(path) {
         return Err(Error::NotClosed { path: path.to_owned() });
     }
     Ok(true)

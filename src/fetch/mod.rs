@@ -110,7 +110,7 @@ fn shortfall_of(staging: &Staging, expected: &Expected, earlier_attempts: u32) -
     }
 }
 
-/// Whether earlier attempts have staged so much that the ZIP would mostly bring it again.
+/// Whether what earlier attempts have staged is to be kept.
 fn is_mostly_there(staging: &Staging, expected: &Expected) -> bool {
     let shortfall = shortfall_of(staging, expected, 0);
     shortfall.staged > 0 && shortfall.repair() == Repair::Instances

@@ -10,8 +10,8 @@ mod fixture;
 pub mod layout;
 mod notes;
 mod rehash;
+mod replaced;
 mod root;
-mod salvage;
 mod series_files;
 mod staging;
 #[cfg(test)]
@@ -21,6 +21,7 @@ mod verify;
 pub use commit::{CommitError, Placed};
 pub use layout::SeriesPath;
 pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
+pub use replaced::ReplacedVersion;
 pub use root::{Root, RootError, STATE_DIRECTORY, Space};
 pub use series_files::SeriesFiles;
 pub use staging::{Incoming, LICENSE, Staging, StagingError, file_name};

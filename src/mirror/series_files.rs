@@ -1,13 +1,15 @@
 //! Reading a placed series, for those who hand its files out.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
 
 use super::directory::Directory;
 use super::layout::SeriesPath;
 use super::root::Root;
 use super::staging::{LICENSE, file_name};
-use crate::dicom::SopInstanceUid;
+use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 
 /// The directory of a placed series, held open: the files of a revision that takes its place meanwhile do not mix in.
 #[derive(Debug)]
@@ -17,6 +19,26 @@ impl Root {
     /// Opens the directory of a placed series.
     pub fn open_series(&self, path: &SeriesPath) -> io::Result<SeriesFiles> {
         self.parent_of(path)?.sub(path.name()).map(SeriesFiles)
+    }
+}
+
+impl Root {
+    /// Gives instances that lie in the tree a second name in the staging directory of their series, where
+    /// [`super::Staging::open`] keeps those that have their digests.
+    pub fn stage_placed(
+        &self,
+        path: &SeriesPath,
+        series: &SeriesInstanceUid,
+        instances: &[Instance],
+    ) -> io::Result<()> {
+        let (placed, staged) = (self.open_series(path)?.0, self.staging()?.make(series.as_str())?);
+        for name in instances.iter().map(|instance| file_name(&instance.sop_instance_uid)) {
+            match placed.link(&name, &staged, &name) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -30,11 +52,17 @@ impl SeriesFiles {
     pub fn license(&self) -> io::Result<File> {
         self.0.read(LICENSE)
     }
+
+    /// Whether the licence text is the one of this SHA-256.
+    pub fn has_license(&self, sha256: [u8; 32]) -> bool {
+        let mut text = Vec::new();
+        let read = self.license().and_then(|mut file| file.read_to_end(&mut text));
+        read.is_ok() && Sha256::digest(&text).as_slice() == sha256
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
     use std::os::unix::fs::symlink;
 
     use super::super::fixture::{FIRST, LICENCE_TEXT, PLACE, SECOND, Scratch, THIRD, place};

@@ -203,7 +203,8 @@ impl Staging {
             file.write_all(text)?;
             file.sync_data()?;
             self.directory.remove(LICENSE)?;
-            self.directory.rename(INCOMING_LICENSE, &self.directory, LICENSE)
+            self.directory.rename(INCOMING_LICENSE, &self.directory, LICENSE)?;
+            self.directory.sync()
         };
         write().map_err(|source| self.fault(source))?;
         self.license = Some(Sha256::digest(text).into());

@@ -133,11 +133,16 @@ impl Cycle {
         .await
     }
 
-    /// Walks what is new since the watermark and fetches it.
-    pub async fn sync(self: &Arc<Self>, selections: &[Selection]) -> Result<Report, Error> {
-        self.run("sync", async |run_id| {
+    /// Walks what is new since the watermark, or `full` listings, and fetches what is missing; what earlier runs have
+    /// left queued as well.
+    pub async fn sync(self: &Arc<Self>, selections: &[Selection], full: bool) -> Result<Report, Error> {
+        self.run(if full { "sync --full" } else { "sync" }, async |run_id| {
             let selections = self.with_shared_lists(selections).await?;
-            let plan = self.plan_new(&selections, run_id).await?;
+            let plan = if full {
+                self.plan_whole(&selections, Some(run_id), &mut |_| {}).await?
+            } else {
+                self.plan_new(&selections, run_id).await?
+            };
             self.take_over(run_id, JobState::Queued, &selections).await?;
             self.fetch_planned(run_id, plan, &selections).await
         })
@@ -164,14 +169,9 @@ impl Cycle {
         .await
     }
 
-    /// Fetches series again that were found damaged. Of those that are `salvaged`, what is right is not fetched.
-    pub async fn repair(
-        self: &Arc<Self>,
-        series: Vec<i64>,
-        salvaged: &BTreeSet<i64>,
-    ) -> Result<Report, Error> {
+    /// Fetches series again that were found damaged.
+    pub async fn repair(self: &Arc<Self>, series: Vec<i64>) -> Result<Report, Error> {
         self.run("verify", async |run_id| {
-            self.salvage(salvaged).await?;
             self.db.enqueue(run_id, series, self.now()).await?;
             self.fetch_planned(run_id, Plan::default(), &[]).await
         })
@@ -217,7 +217,6 @@ impl Cycle {
     ) -> Result<Report, Error> {
         self.count(|totals| {
             totals.kept += plan.totals.keep - plan.totals.parked;
-            totals.withdrawn += plan.totals.withdrawn;
         });
         let queued = (plan.totals.fetch, plan.totals.instances, plan.totals.bytes);
         let (series, instances, bytes) = queued;

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod changes;
 mod client;
 mod commands;
+mod crash;
 mod dialects;
 mod docs;
 mod faults;

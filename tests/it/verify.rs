@@ -129,8 +129,8 @@ fn a_series_is_right_as_what_a_commit_that_has_begun_makes_of_it() {
     let (_source, _fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
     // between the rename and the placement: the old version is recorded, the new one lies there
     let between = "INSERT INTO staged_instance SELECT * FROM instance;
-        INSERT INTO commit_intent SELECT series_id, path, '7', license_sha256, proof, listed_image_count,
-            listed_size_bytes, listed_submission_timestamp FROM placement;
+        INSERT INTO commit_intent (series_id, path, stamp, license_sha256, proof)
+            SELECT series_id, path, '7', license_sha256, proof FROM placement;
         UPDATE instance SET sha256 = zeroblob(32);";
     record(&lab).execute_batch(between).unwrap();
 
@@ -184,7 +184,7 @@ fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
 fn a_repair_that_cannot_go_on_still_ends_in_the_summary_of_what_was_found() {
     let (_source, fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
     std::fs::remove_file(series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm")).unwrap();
-    for endpoint in ["getImage", "getSOPInstanceUIDs", "getCollectionValues"] {
+    for endpoint in ["getSOPInstanceUIDs", "getImage", "getCollectionValues"] {
         fake.script(endpoint, "", None, Fault::Answer(503, Vec::new(), Vec::new()));
     }
 

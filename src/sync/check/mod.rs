@@ -145,11 +145,11 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    /// The service that listed a series; the first when that one is configured no more.
+    /// The service that listed a series; the first when that one is configured no more, none when it was withdrawn.
     fn witness(&self, series_id: i64) -> Result<Option<Arc<Witness>>, Error> {
         let Some(first) = self.witnesses.first() else { return Ok(None) };
-        let listed_by = self.reader.listed_by(series_id)?;
-        let known = self.witnesses.iter().find(|witness| Some(witness.base_url()) == listed_by.as_deref());
+        let Some(listed_by) = self.reader.listed_by(series_id)? else { return Ok(None) };
+        let known = self.witnesses.iter().find(|witness| witness.base_url() == listed_by);
         Ok(Some(Arc::clone(known.unwrap_or(first))))
     }
 
