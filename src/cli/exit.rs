@@ -89,7 +89,9 @@ pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
 /// Prints an error once, as a chain, then what can be done about it.
 pub(super) fn of_failure(error: &anyhow::Error) -> ExitCode {
     let text = sync::chain(error.as_ref());
-    print::talk(&format!("error: {text}"));
+    // a mistake in the configuration is shown with its lines
+    let lines: Vec<_> = text.lines().map(print::plain).collect();
+    print::talk(&format!("error: {}", lines.join("\n")));
     if let Some(hint) = hint(error) {
         print::talk(&format!("hint: {hint}"));
     }

@@ -7,6 +7,7 @@ mod commands;
 mod dialects;
 mod docs;
 mod faults;
+mod liars;
 mod mirror;
 mod query;
 mod resume;
