@@ -59,7 +59,7 @@ impl Fetch {
         expected: &Expected,
     ) -> Result<Unpacked, Error> {
         let limits = self.limits(expected);
-        let reader = image.body.into_reader(Handle::current());
+        let reader = image.body.into_reader(&Handle::current());
         let mut unpacking = Unpacking {
             staging,
             staged: self.staged.clone(),

@@ -90,7 +90,7 @@ impl Fetch {
         asked: SopInstanceUid,
         limit: u64,
     ) -> Result<Instance, Error> {
-        let reader = self.client.single_image(series, &asked).await?.into_reader(Handle::current());
+        let reader = self.client.single_image(series, &asked).await?.into_reader(&Handle::current());
         let progress = Arc::clone(&self.progress);
         let series = series.clone();
         let thread = tokio::task::spawn_blocking(move || {

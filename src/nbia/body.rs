@@ -1,11 +1,9 @@
 //! A response body with its watchdogs: silence, a drip, the bandwidth, the request to stop.
 
-use std::io::{self, BufRead, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use super::client::Shared;
@@ -13,9 +11,9 @@ use super::error::Error;
 
 /// A body that arrives.
 pub struct Body {
-    pub(super) response: reqwest::Response,
-    pub(super) endpoint: &'static str,
-    pub(super) shared: Arc<Shared>,
+    response: reqwest::Response,
+    endpoint: &'static str,
+    shared: Arc<Shared>,
     received: u64,
     window: Window,
 }
@@ -96,41 +94,5 @@ impl Body {
     /// A text of the service without the secrets that it was sent.
     pub fn redact(&self, text: &str) -> String {
         self.shared.secrets.redact(text)
-    }
-
-    /// The body for a thread that may block; `runtime` drives the connection.
-    pub fn into_reader(self, runtime: Handle) -> BodyReader {
-        BodyReader { body: self, runtime, bytes: Bytes::new() }
-    }
-}
-
-/// A [`Body`] as `std::io` reads it. A failure of the body is an [`io::Error`] that holds the [`Error`].
-pub struct BodyReader {
-    body: Body,
-    runtime: Handle,
-    bytes: Bytes,
-}
-
-impl BufRead for BodyReader {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.bytes.is_empty() {
-            let next = self.runtime.block_on(self.body.chunk()).map_err(io::Error::other)?;
-            self.bytes = next.unwrap_or_default();
-        }
-        Ok(&self.bytes)
-    }
-
-    fn consume(&mut self, amount: usize) {
-        bytes::Buf::advance(&mut self.bytes, amount);
-    }
-}
-
-impl Read for BodyReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let available = self.fill_buf()?;
-        let amount = available.len().min(buffer.len());
-        buffer[..amount].copy_from_slice(&available[..amount]);
-        self.consume(amount);
-        Ok(amount)
     }
 }

@@ -100,7 +100,7 @@ async fn a_reset_in_a_body_is_a_cut_that_counts_what_came() {
 async fn a_reader_on_another_thread_gives_the_bytes_and_then_the_failure_itself() {
     let server = RawServer::in_order([Answer::literal(format!("{HEAD}PK\x03\x04")).then_close()]).await;
     let body = nbia_v4(&server).image(&series_uid("1.2.3")).await.unwrap().body;
-    let mut reader = body.into_reader(Handle::current());
+    let mut reader = body.into_reader(&Handle::current());
 
     let (bytes, failure) = tokio::task::spawn_blocking(move || {
         let mut bytes = [0; 4];
@@ -113,6 +113,26 @@ async fn a_reader_on_another_thread_gives_the_bytes_and_then_the_failure_itself(
     assert_eq!(&bytes, b"PK\x03\x04");
     let failure = failure.downcast::<Error>().unwrap();
     assert!(matches!(failure, Error::Cut { received: 4, .. }), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_reader_that_pauses_is_read_ahead_for_within_bounds_and_misses_nothing() {
+    let sent: Vec<u8> = (0..32_u32 << 20).map(|index| (index % 251) as u8).collect();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", sent.len());
+    let server = RawServer::in_order([Answer::literal([head.as_bytes(), &sent].concat())]).await;
+    let client = nbia_v4(&server);
+    let mut reader = client.image(&series_uid("1.2.3")).await.unwrap().body.into_reader(&Handle::current());
+
+    turn_until(|| client.traffic().downloaded_bytes() > 512 << 10).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let ahead = client.traffic().downloaded_bytes();
+    let arrived = tokio::task::spawn_blocking(move || {
+        let mut arrived = Vec::new();
+        reader.read_to_end(&mut arrived).map(|_| arrived)
+    });
+
+    assert!(ahead < 4 << 20, "{ahead} bytes were read ahead");
+    assert!(arrived.await.unwrap().unwrap() == sent);
 }
 
 #[tokio::test]
