@@ -51,7 +51,8 @@ struct JsonWriter;
 
 impl io::Write for JsonWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        io::stderr().write_all(print::escaped(&String::from_utf8_lossy(line).replace('\n', "")).as_bytes())?;
+        io::stderr()
+            .write_all(print::escaped(&String::from_utf8_lossy(line).replace('\n', "")).as_bytes())?;
         io::stderr().write_all(b"\n")?;
         Ok(line.len())
     }

@@ -45,8 +45,7 @@ pub(super) fn escaped(json: &str) -> String {
 
 /// Control characters, and what turns the direction of writing around, so that a text reads as another one.
 fn is_obeyed(character: char) -> bool {
-    let is_direction =
-        matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_direction = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     character.is_control() || is_direction
 }
 

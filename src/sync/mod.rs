@@ -21,10 +21,10 @@ use crate::mirror::{CommitError, RootError, StagingError};
 use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
+pub use crate::nbia::chain;
 pub use check::{CheckTotals, Damage, check};
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
-pub use judge::chain;
 pub use progress::{Progress, RunningSeries};
 
 /// Whether selections want a series; without any it is every one.

@@ -166,7 +166,8 @@ fn as_text(field: &str) -> Cow<'_, str> {
 
 /// `-5`, `+1.5`, `-2e-3`: digits, a point, an exponent, and nothing that could call anything.
 fn is_number(field: &str) -> bool {
-    field.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) && field.parse::<f64>().is_ok()
+    field.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
+        && field.parse::<f64>().is_ok()
 }
 
 /// Columns stand in an attribute: not every name of the service may name an element.
@@ -195,7 +196,20 @@ mod tests {
 
     #[test]
     fn what_a_spreadsheet_would_run_is_a_text_and_a_number_stays_a_number() {
-        let runs = ["=1+1", "=cmd|' /C calc'!A0", "+SUM(A1)", "-A1", "@SUM(1)", "\t=1", "\r=1", "-1-1", "--5", "-", "+", "-inf"];
+        let runs = [
+            "=1+1",
+            "=cmd|' /C calc'!A0",
+            "+SUM(A1)",
+            "-A1",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            "-1-1",
+            "--5",
+            "-",
+            "+",
+            "-inf",
+        ];
         for field in runs {
             assert_eq!(as_text(field), format!("'{field}"));
         }

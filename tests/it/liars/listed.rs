@@ -20,11 +20,23 @@ fn figures() -> Vec<Row> {
         with_singles: End::Parked(reason),
     };
     vec![
-        row("an ImageCount that is too high", |row| plus(row, "ImageCount", 1), "holds 4 instances, the service lists 5"),
-        row("an ImageCount that is too low", |row| plus(row, "ImageCount", -1), "holds 4 instances, the service lists 3"),
+        row(
+            "an ImageCount that is too high",
+            |row| plus(row, "ImageCount", 1),
+            "holds 4 instances, the service lists 5",
+        ),
+        row(
+            "an ImageCount that is too low",
+            |row| plus(row, "ImageCount", -1),
+            "holds 4 instances, the service lists 3",
+        ),
         row("a FileSize that is too high", |row| plus(row, "FileSize", 10), "bytes, the service lists"),
         row("a FileSize that is too low", |row| plus(row, "FileSize", -10), "bytes, the service lists"),
-        row("an ImageCount of two thousand million", |row| plus(row, "ImageCount", 2_000_000_000), "the service lists 2000000004"),
+        row(
+            "an ImageCount of two thousand million",
+            |row| plus(row, "ImageCount", 2_000_000_000),
+            "the service lists 2000000004",
+        ),
     ]
 }
 
@@ -37,7 +49,11 @@ fn hierarchies() -> Vec<Row> {
         zip_only: End::Placed,
         with_singles,
     };
-    vec![row("an MD5 over the series that nobody asked for", answer("200 OK", "", "d41d8cd98f00b204e9800998ecf8427e"), End::Placed)]
+    vec![row(
+        "an MD5 over the series that nobody asked for",
+        answer("200 OK", "", "d41d8cd98f00b204e9800998ecf8427e"),
+        End::Placed,
+    )]
 }
 
 fn plus(row: &mut Listed, column: &str, difference: i64) {

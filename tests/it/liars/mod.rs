@@ -62,7 +62,13 @@ pub(crate) fn rows() -> Vec<Row> {
 
 /// A row about getImage that leaves the series to single images where there are any.
 fn image(kind: Kind, does: &'static str, lie: Lie, reason: &'static str) -> Row {
-    Row { kind, does, told: Told::In("getImage", lie), zip_only: End::Parked(reason), with_singles: End::Placed }
+    Row {
+        kind,
+        does,
+        told: Told::In("getImage", lie),
+        zip_only: End::Parked(reason),
+        with_singles: End::Placed,
+    }
 }
 
 /// A row about getImage that does no harm.

@@ -28,10 +28,26 @@ fn rows(elsewhere: &Liar) -> Vec<Stop> {
         stop(Kind::Key, "401 without a word", answer("401 Unauthorized", "", ""), "401"),
         stop(Kind::Key, "403 with a page", answer("403 Forbidden", html, "<html>key revoked</html>"), "403"),
         stop(Kind::Key, "407", answer("407 Proxy Authentication Required", "", ""), "407"),
-        stop(Kind::Redirect, "a redirect to another port", moved(&format!("http://{}/x", elsewhere.address())), "redirected to http://127.0.0.1"),
-        stop(Kind::Redirect, "a redirect to another name", moved("http://localhost:9/"), "redirected to http://localhost:9/"),
-        stop(Kind::Redirect, "a redirect to another scheme", moved(&format!("https://{}/x", elsewhere.address())), "redirected to https://127.0.0.1"),
-        stop(Kind::Redirect, "a redirect to a file", moved("file:///etc/passwd"), "redirected"),
+        stop(
+            Kind::Redirect,
+            "a redirect to another port",
+            moved(&format!("http://{}/x", elsewhere.address())),
+            "redirected to http://127.0.0.1",
+        ),
+        stop(
+            Kind::Redirect,
+            "a redirect to another name",
+            moved("http://localhost:9/"),
+            "redirected to http://localhost:9/",
+        ),
+        stop(
+            Kind::Redirect,
+            "a redirect to another scheme",
+            moved(&format!("https://{}/x", elsewhere.address())),
+            "redirected to https://127.0.0.1",
+        ),
+        stop(Kind::Redirect, "a redirect to a file", moved("file:///etc/passwd"), "302"),
+        stop(Kind::Redirect, "a redirect to nowhere", answer("302 Found", "", ""), "302"),
         stop(Kind::Redirect, "a redirect in a circle", moved("?round"), "redirected too often"),
     ]
 }

@@ -18,7 +18,8 @@ const BYTES: usize = 700;
 /// The flags under which a series can only come as a ZIP.
 const ZIPS: [&str; 2] = ["--fetch", "series"];
 /// Lies that hold a worker up must not hold all of them up; a drip of 1 kB a second is too slow.
-const CONFIGURATION: &str = "[limits]\nparallel = 8\n[http]\nmin_rate = \"8KiB/s\"";
+const CONFIGURATION: &str =
+    "[limits]\nparallel = 12\n[http]\nmin_rate = \"8KiB/s\"\n[retry]\nattempts = 2\n[jobs]\nattempts = 2";
 
 /// An honest archive with a series for each row, a liar before it, and a mirror to be filled.
 struct Stage {
@@ -56,7 +57,12 @@ impl Stage {
         for (number, row) in self.rows.iter().enumerate() {
             match &row.told {
                 Told::In(endpoint, lie) => {
-                    self.liar.tell(endpoint, &format!("SeriesInstanceUID={}", self.series(number)), times, lie);
+                    self.liar.tell(
+                        endpoint,
+                        &format!("SeriesInstanceUID={}", self.series(number)),
+                        times,
+                        lie,
+                    );
                 }
                 Told::AsListed(change) => drop(listed.insert(self.series(number).to_owned(), *change)),
             }
@@ -81,7 +87,8 @@ impl Stage {
         let record = Connection::open(self.lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
         let sql = "SELECT state, coalesce(last_error, '') FROM series_job JOIN series USING (series_id)
                    WHERE series_instance_uid = ?1";
-        let fate = |series: &str| record.query_row(sql, [series], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let fate =
+            |series: &str| record.query_row(sql, [series], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         self.catalogue.series.iter().map(|series| fate(&series.series)).collect()
     }
 
@@ -92,7 +99,11 @@ impl Stage {
         for ((number, row), (state, reason)) in self.rows.iter().enumerate().zip(self.fates()) {
             let is_right = match end_of(row) {
                 End::Placed => state == "done",
-                End::Parked(words) => state == "parked" && reason.contains(words) && is_told(&events, self.series(number), &reason),
+                End::Parked(words) => {
+                    state == "parked"
+                        && reason.contains(words)
+                        && is_told(&events, self.series(number), &reason)
+                }
             };
             if !is_right {
                 complaints.push(format!("{}: {state}, {reason:?}", row.does));
@@ -106,7 +117,8 @@ impl Stage {
     /// Single images bring no licence, so that it may be missing where `flags` do not rule them out.
     fn assert_tree(&self, is_there: impl Fn(usize) -> bool, flags: &[&str]) {
         let series = self.catalogue.series.iter().enumerate();
-        let series = series.filter(|(number, _)| is_there(*number)).map(|(_, series)| series.clone()).collect();
+        let series =
+            series.filter(|(number, _)| is_there(*number)).map(|(_, series)| series.clone()).collect();
         let (mut found, is_licensed) = (tree(&self.lab.root()), flags == ZIPS);
         let expected = Catalogue { series }.expected_tree(is_licensed);
         if !is_licensed {
@@ -114,7 +126,8 @@ impl Stage {
         }
         assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
         assert!(found == expected, "some file has other bytes");
-        let mut beside: Vec<_> = std::fs::read_dir(self.lab.beside("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let mut beside: Vec<_> =
+            std::fs::read_dir(self.lab.beside("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         beside.sort();
         assert_eq!(beside, ["config.toml", "mirror"]);
         assert_sound(&self.lab.root());
@@ -167,6 +180,10 @@ fn a_lie_that_is_told_once_costs_a_try_and_nothing_else() {
         assert!(unhealed.is_empty(), "{}\n{}", unhealed.join("\n"), ended.stderr);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         stage.assert_tree(|_| true, flags);
-        assert_eq!(stage.liar.told().iter().filter(|told| **told == 0).count(), untold, "lies that were never told");
+        assert_eq!(
+            stage.liar.told().iter().filter(|told| **told == 0).count(),
+            untold,
+            "lies that were never told"
+        );
     }
 }

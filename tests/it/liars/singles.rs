@@ -21,24 +21,66 @@ fn images() -> Vec<Row> {
         body(move |_| dicom_bytes::instance("1.2.826.1.1", series, instance, b"pixels"))
     };
     vec![
-        row(Kind::Refusal, "500 for an instance", answer("500 Internal Server Error", "Content-Type: text/plain\r\n", "Server was not able to process your request\nnull"), "500"),
-        row(Kind::Page, "a page for an instance", answer("200 OK", HTML, "<html>login</html>"), "is no DICOM file"),
+        row(
+            Kind::Refusal,
+            "500 for an instance",
+            answer(
+                "500 Internal Server Error",
+                "Content-Type: text/plain\r\n",
+                "Server was not able to process your request\nnull",
+            ),
+            "500",
+        ),
+        row(
+            Kind::Page,
+            "a page for an instance",
+            answer("200 OK", HTML, "<html>login</html>"),
+            "is no DICOM file",
+        ),
         row(Kind::Page, "nothing for an instance", answer("200 OK", "", ""), "is no DICOM file"),
-        row(Kind::Wrong, "another instance than the one asked for", of("1.2.826.1.1.4", "1.2.826.1.1.4.99"), "sent instance 1.2.826.1.1.4.99 where"),
-        row(Kind::Stranger, "an instance of another series", of("1.2.826.1.1.999", "1.2.826.1.1.999.1"), "belongs to series"),
-        row(Kind::Wrong, "an instance with another last byte", body(|mut file| {
-            *file.last_mut().unwrap() ^= 1;
-            file
-        }), "MD5"),
-        row(Kind::Short, "half of each instance", body(|mut file| {
-            file.truncate(file.len() / 2);
-            file
-        }), "bytes, the service lists"),
+        row(
+            Kind::Wrong,
+            "another instance than the one asked for",
+            of("1.2.826.1.1.4", "1.2.826.1.1.4.99"),
+            "sent instance 1.2.826.1.1.4.99 where",
+        ),
+        row(
+            Kind::Stranger,
+            "an instance of another series",
+            of("1.2.826.1.1.999", "1.2.826.1.1.999.1"),
+            "belongs to series",
+        ),
+        row(
+            Kind::Wrong,
+            "an instance with another last byte",
+            body(|mut file| {
+                *file.last_mut().unwrap() ^= 1;
+                file
+            }),
+            "MD5",
+        ),
+        row(
+            Kind::Short,
+            "half of each instance",
+            body(|mut file| {
+                file.truncate(file.len() / 2);
+                file
+            }),
+            "bytes, the service lists",
+        ),
         row(Kind::Cut, "each instance cut", beginning(300, &Act::Reset), "broke off"),
         row(Kind::Silence, "silence in each instance", beginning(300, &Act::Silence), "bytes a second for"),
-        row(Kind::Bomb, "an instance without end", acts(|honest| {
-            vec![Act::Send([b"HTTP/1.1 200 OK\r\n\r\n", &honest.body[..]].concat()), Act::Endless(vec![0; 10_000])]
-        }), "is larger than"),
+        row(
+            Kind::Bomb,
+            "an instance without end",
+            acts(|honest| {
+                vec![
+                    Act::Send([b"HTTP/1.1 200 OK\r\n\r\n", &honest.body[..]].concat()),
+                    Act::Endless(vec![0; 10_000]),
+                ]
+            }),
+            "sends more bytes than",
+        ),
     ]
 }
 
@@ -52,23 +94,53 @@ fn lists() -> Vec<Row> {
     };
     let nothing = || list(|_| Vec::new());
     vec![
-        row(Kind::Figures, "no instance listed, in zero bytes", answer("200 OK", "", ""), End::Parked("lists no instance")),
+        row(
+            Kind::Figures,
+            "no instance listed, in zero bytes",
+            answer("200 OK", "", ""),
+            End::Parked("lists no instance"),
+        ),
         row(Kind::Figures, "no instance listed, in brackets", nothing(), End::Parked("lists no instance")),
-        row(Kind::Figures, "an instance not listed", list(|mut rows| {
-            rows.pop();
-            rows
-        }), End::Parked("holds 3 instances, the service lists 4")),
+        row(
+            Kind::Figures,
+            "an instance not listed",
+            list(|mut rows| {
+                rows.pop();
+                rows
+            }),
+            End::Parked("holds 3 instances, the service lists 4"),
+        ),
         row(Kind::Figures, "an instance listed that there is not", with("1.2.826.1.1.1.99"), End::Placed),
-        row(Kind::Figures, "an instance listed twice", list(|mut rows| {
-            rows.push(rows[0].clone());
-            rows
-        }), End::Placed),
-        row(Kind::Name, "an instance named ../../escaped", with("../../escaped"), End::Parked("makes no sense")),
-        row(Kind::Page, "a page for the list of instances", answer("200 OK", HTML, "<html>login</html>"), End::Parked("no list this program can read")),
-        row(Kind::Cut, "a list of instances that stops in the middle", body(|mut list| {
-            list.truncate(list.len() - 4);
-            list
-        }), End::Parked("ends in the middle")),
+        row(
+            Kind::Figures,
+            "an instance listed twice",
+            list(|mut rows| {
+                rows.push(rows[0].clone());
+                rows
+            }),
+            End::Placed,
+        ),
+        row(
+            Kind::Name,
+            "an instance named ../../escaped",
+            with("../../escaped"),
+            End::Parked("makes no sense"),
+        ),
+        row(
+            Kind::Page,
+            "a page for the list of instances",
+            answer("200 OK", HTML, "<html>login</html>"),
+            End::Parked("no list this program can read"),
+        ),
+        row(
+            Kind::Cut,
+            "a list of instances that stops in the middle",
+            body(|mut list| {
+                list.truncate(list.len() - 4);
+                list
+            }),
+            End::Parked("ends in the middle"),
+        ),
         row(Kind::Cut, "nothing at all for the list of instances", literal(""), End::Parked("got no answer")),
     ]
 }
