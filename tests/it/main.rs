@@ -16,4 +16,5 @@ mod secrets;
 mod services;
 mod support;
 mod sync;
+mod trouble;
 mod verify;

@@ -1,22 +1,16 @@
 //! What a server does to the lists that a plan is made of: a mirror of its own for each row.
 
 use std::sync::LazyLock;
-use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
+use super::Kind;
 use super::lies::{
     Row as Listed, acts, answer, beginning, body, each_row, gzipped, list, literal, with_body,
 };
-use super::server::{Act, Liar, Lie};
-use super::{Kind, MOST_MEMORY};
-use crate::support::catalogue::{COLLECTION, Catalogue};
-use crate::support::fake_tcia::FakeTcia;
-use crate::support::program::{Lab, tree};
-use crate::support::sound::assert_sound;
+use super::server::{Act, Lie};
+use crate::support::catalogue::COLLECTION;
 
-/// Rows that are carried out at once.
-const AT_ONCE: usize = 4;
 const JSON: &str = "Content-Type: application/json\r\n";
 const HTML: &str = "Content-Type: text/html\r\n";
 
@@ -37,14 +31,14 @@ pub(crate) enum Ending {
 pub(crate) struct ListRow {
     pub(crate) kind: Kind,
     pub(crate) does: &'static str,
-    dialect: &'static str,
-    endpoint: &'static str,
-    lie: Lie,
+    pub(super) dialect: &'static str,
+    pub(super) endpoint: &'static str,
+    pub(super) lie: Lie,
     pub(crate) ending: Ending,
     /// How many of the two series are in the tree meanwhile.
-    placed: usize,
+    pub(super) placed: usize,
     /// How a run ends in which it was told once.
-    once: i32,
+    pub(super) once: i32,
 }
 
 fn v4(
@@ -374,7 +368,7 @@ fn other_dialects() -> Vec<ListRow> {
             0,
         ),
         row(
-            "nbia-v1",
+            "bindaas-v3",
             Kind::ShortList,
             "getSeriesSize",
             "a size without a figure",
@@ -383,7 +377,7 @@ fn other_dialects() -> Vec<ListRow> {
             2,
         ),
         row(
-            "nbia-v1",
+            "bindaas-v3",
             Kind::ShortList,
             "getSeriesSize",
             "no size at all",
@@ -440,100 +434,3 @@ fn with(mut row: Listed, column: &str, value: Value) -> Listed {
 }
 
 static FIFTY_MEGABYTES: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b' '; 50_000_000]);
-
-/// An honest archive of two series, and what a mirror of it holds.
-struct Archive {
-    catalogue: Catalogue,
-    honest: FakeTcia,
-    _source: tempfile::TempDir,
-}
-
-impl Archive {
-    fn new() -> Self {
-        let (catalogue, source) = (Catalogue::small(2, 2, 600), tempfile::tempdir().unwrap());
-        catalogue.build(source.path());
-        let honest = FakeTcia::start(source.path());
-        Self { catalogue, honest, _source: source }
-    }
-
-    /// Carries a row out twice; gives what is not as it should be.
-    fn carry_out(&self, row: &ListRow) -> Vec<String> {
-        [self.while_it_lasts(row), self.once(row)]
-            .concat()
-            .iter()
-            .map(|complaint| format!("{} ({}): {complaint}", row.does, row.endpoint))
-            .collect()
-    }
-
-    fn while_it_lasts(&self, row: &ListRow) -> Vec<String> {
-        let (liar, lab) = self.lab(row, None);
-        let (ended, peak_bytes) = lab.run_watched(&["mirror", "--collection", COLLECTION]);
-        let (code, said) = match row.ending {
-            Ending::Done => (0, ""),
-            Ending::Failed(said) => (1, said),
-            Ending::Told(said) | Ending::Parked(said) => (3, said),
-        };
-        let mut complaints = Vec::new();
-        if ended.code != Some(code) || !ended.stderr.contains(said) || peak_bytes > MOST_MEMORY {
-            complaints.push(format!(
-                "{:?} and {peak_bytes} bytes of memory: {}{}",
-                ended.code, ended.stdout, ended.stderr
-            ));
-        }
-        let placed = Catalogue { series: self.catalogue.series[..row.placed].to_vec() };
-        complaints.extend(self.tree_is(&lab, &placed, row));
-        liar.repent();
-        let again = if matches!(row.ending, Ending::Parked(_)) { "retry" } else { "mirror" };
-        let healed = lab.run(&[again, "--collection", COLLECTION]);
-        if healed.code != Some(0) {
-            complaints.push(format!("healed, {:?}: {}", healed.code, healed.stderr));
-        }
-        complaints.extend(self.tree_is(&lab, &self.catalogue, row));
-        complaints
-    }
-
-    fn once(&self, row: &ListRow) -> Vec<String> {
-        let (liar, lab) = self.lab(row, Some(1));
-        let ended = lab.run(&["mirror", "--collection", COLLECTION]);
-        let mut complaints: Vec<_> = self.tree_is(&lab, &self.catalogue, row).into_iter().collect();
-        if ended.code != Some(row.once) || liar.told() != [1] {
-            complaints.push(format!("once, {:?}, {:?}: {}", ended.code, liar.told(), ended.stderr));
-        }
-        complaints
-    }
-
-    fn lab(&self, row: &ListRow, times: Option<u32>) -> (Liar, Lab) {
-        let liar = Liar::before(self.honest.address());
-        liar.tell(row.endpoint, "", times, &row.lie);
-        let lab = Lab::new(&liar.base_url(row.dialect));
-        lab.configure("[http]\nmin_rate = \"8KiB/s\"\n[retry]\nattempts = 2");
-        (liar, lab)
-    }
-
-    fn tree_is(&self, lab: &Lab, catalogue: &Catalogue, row: &ListRow) -> Option<String> {
-        assert_sound(&lab.root());
-        let beside = std::fs::read_dir(lab.beside("")).unwrap().count();
-        let expected = catalogue.expected_tree(row.dialect.starts_with("nbia"));
-        let found = tree(&lab.root());
-        (found != expected || beside != 2)
-            .then(|| format!("the tree holds {:?}", found.keys().collect::<Vec<_>>()))
-    }
-}
-
-#[test]
-fn a_lie_about_a_list_costs_no_series_and_is_told() {
-    let archive = Archive::new();
-    let (rows, complaints) = (Mutex::new(rows()), Mutex::new(Vec::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while let Some(row) = { rows.lock().unwrap().pop() } {
-                    let found = archive.carry_out(&row);
-                    complaints.lock().unwrap().extend(found);
-                }
-            });
-        }
-    });
-    let complaints = complaints.into_inner().unwrap();
-    assert!(complaints.is_empty(), "{}", complaints.join("\n\n"));
-}

@@ -6,16 +6,20 @@
 
 mod answers;
 mod bits;
-//mod certificates;
+mod bombs;
+mod certificates;
+mod framing;
 mod kind;
 mod lies;
 mod listed;
 mod lists;
 mod names;
+mod outages;
 mod refused;
 mod run;
 mod server;
 mod singles;
+mod walks;
 mod zips;
 
 pub(crate) use self::kind::Kind;
@@ -57,7 +61,8 @@ pub(crate) struct Row {
 
 /// The table of what is done to the answers about one series.
 pub(crate) fn rows() -> Vec<Row> {
-    [zips::rows(), bits::rows(), answers::rows(), listed::rows()].into_iter().flatten().collect()
+    let parts = [zips::rows(), bits::rows(), answers::rows(), framing::rows(), bombs::rows(), listed::rows()];
+    parts.into_iter().flatten().collect()
 }
 
 /// A row about getImage that leaves the series to single images where there are any.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::task::JoinSet;
 use crate::support::fake_tcia::path_of;
 
 /// Where all of them run.
-static RUNTIME: LazyLock<Runtime> =
+pub(super) static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
 /// What the honest server answers to a request.
@@ -56,6 +57,7 @@ struct Rule {
 pub(super) struct Liar {
     address: SocketAddr,
     rules: Arc<Mutex<Vec<Rule>>>,
+    asked: Arc<AtomicU32>,
     _listening: JoinSet<()>,
 }
 
@@ -65,10 +67,11 @@ impl Liar {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         listener.set_nonblocking(true).unwrap();
-        let rules = Arc::<Mutex<Vec<Rule>>>::default();
+        let (rules, asked) = (Arc::<Mutex<Vec<Rule>>>::default(), Arc::<AtomicU32>::default());
         let mut listening = JoinSet::new();
-        listening.spawn_on(listen(listener, honest, Arc::clone(&rules)), RUNTIME.handle());
-        Self { address, rules, _listening: listening }
+        let listen = listen(listener, honest, Arc::clone(&rules), Arc::clone(&asked));
+        listening.spawn_on(listen, RUNTIME.handle());
+        Self { address, rules, asked, _listening: listening }
     }
 
     /// Where it listens.
@@ -92,6 +95,11 @@ impl Liar {
         self.rules.lock().unwrap().iter().map(|rule| rule.told).collect()
     }
 
+    /// How many connections were made to it.
+    pub(super) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Tells the truth from now on.
     pub(super) fn repent(&self) {
         self.rules.lock().unwrap().clear();
@@ -105,10 +113,16 @@ impl Rule {
     }
 }
 
-async fn listen(listener: std::net::TcpListener, honest: SocketAddr, rules: Arc<Mutex<Vec<Rule>>>) {
+async fn listen(
+    listener: std::net::TcpListener,
+    honest: SocketAddr,
+    rules: Arc<Mutex<Vec<Rule>>>,
+    asked: Arc<AtomicU32>,
+) {
     let listener = TcpListener::from_std(listener).unwrap();
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        asked.fetch_add(1, Ordering::Relaxed);
         let rules = Arc::clone(&rules);
         connections.spawn(async move {
             // a client that has heard enough hangs up, which is no concern of the server
