@@ -20,10 +20,11 @@ pub(super) fn rows() -> Vec<Row> {
 
 fn refusals() -> Vec<Row> {
     let row = |does, status, headers, text: &str, reason| {
-        image(Kind::Refusal, does, answer(status, headers, text), reason)
+        image(Kind::Failing, does, answer(status, headers, text), reason)
     };
     // whoever may not have the ZIP is not asked for its instances either
     let alone = |does, status, headers, text: &str, reason| Row {
+        kind: Kind::Refused,
         with_singles: End::Parked(reason),
         ..row(does, status, headers, text, reason)
     };

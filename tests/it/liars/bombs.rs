@@ -75,5 +75,5 @@ fn open_entry(name: &str) -> Act {
 
 /// Zeros as a block of deflate that is not the last one.
 fn zeros_block() -> Vec<u8> {
-    [&b"\0\xff\x7f\0\x80"[..], &[0; 0x7fff]].concat()
+    [&b"\0\xff\x7f\0\x80"[..], &vec![0; 0x7fff]].concat()
 }

@@ -1,12 +1,12 @@
 //! HTTP around the ZIP: what is odd and still clear, and what cannot be read.
 
 use super::answers::{CUT, NO_ANSWER, UNREADABLE};
-use super::lies::{acts, answer, chunked, head, literal};
+use super::lies::{acts, answer, chunked, head, literal, many_headers};
 use super::server::Act;
 use super::{Kind, Row, harmless, image};
 
 pub(super) fn rows() -> Vec<Row> {
-    [odd_http(), lengths(), bad_heads()].into_iter().flatten().collect()
+    [odd_http(), lengths(), bad_chunks(), bad_heads()].into_iter().flatten().collect()
 }
 
 fn odd_http() -> Vec<Row> {
@@ -107,6 +107,11 @@ fn lengths() -> Vec<Row> {
             |_| "Content-Length: 99999999999999999999\r\n".to_owned(),
             NO_ANSWER,
         ),
+    ]
+}
+
+fn bad_chunks() -> Vec<Row> {
+    vec![
         image(
             Kind::BadHttp,
             "a chunk whose size is no number",
@@ -142,7 +147,6 @@ fn lengths() -> Vec<Row> {
 fn bad_heads() -> Vec<Row> {
     let row = |does, lie| image(Kind::BadHttp, does, lie, NO_ANSWER);
     let with_header = |header: &str| answer("200 OK", header, "PK");
-    let many: String = (0..10_000).map(|number| format!("X-{number}: y\r\n")).collect();
     vec![
         row("a status line that is none", literal("SMTP ready\r\n\r\n")),
         row("the body alone", literal("<html>no head</html>")),
@@ -152,7 +156,7 @@ fn bad_heads() -> Vec<Row> {
             "a header without end",
             acts(|_| vec![Act::Send(b"HTTP/1.1 200 OK\r\nX: ".to_vec()), Act::Endless(vec![b'y'; 10_000])]),
         ),
-        row("10,000 headers", with_header(&many)),
+        row("10,000 headers", with_header(&many_headers())),
         row("a NUL in a header", with_header("X: a\0b\r\n")),
         row("a control character in the name of a header", with_header("X\u{1b}[2J: y\r\n")),
         row("a line that is no header", with_header("this is no header\r\n")),

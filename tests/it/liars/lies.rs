@@ -87,6 +87,11 @@ pub(super) fn added(zip: JavaZip, entries: &[(String, Vec<u8>)]) -> JavaZip {
     entries.iter().fold(zip, |zip, (name, data)| zip.entry(name, data))
 }
 
+/// 10,000 lines of a head.
+pub(super) fn many_headers() -> String {
+    (0..10_000).fold(String::new(), |lines, number| lines + &format!("X-{number}: y\r\n"))
+}
+
 /// What is packed by gzip.
 pub(super) fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

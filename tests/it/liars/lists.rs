@@ -1,18 +1,15 @@
 //! What a server does to the lists that a plan is made of: a mirror of its own for each row.
 
-use std::sync::LazyLock;
+use serde_json::json;
 
-use serde_json::{Value, json};
-
-use super::Kind;
-use super::lies::{
-    Row as Listed, acts, answer, beginning, body, each_row, gzipped, list, literal, with_body,
-};
+use super::lies::{acts, answer, beginning, body, each_row, literal};
 use super::server::{Act, Lie};
-use crate::support::catalogue::COLLECTION;
+use super::{Kind, listed_series};
 
-const JSON: &str = "Content-Type: application/json\r\n";
-const HTML: &str = "Content-Type: text/html\r\n";
+/// The label of a list.
+pub(super) const JSON: &str = "Content-Type: application/json\r\n";
+/// The label of a page.
+pub(super) const HTML: &str = "Content-Type: text/html\r\n";
 
 /// How a run ends while the lie lasts.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +38,8 @@ pub(crate) struct ListRow {
     pub(super) once: i32,
 }
 
-fn v4(
+/// A row about a list of the newest dialect, after which a run that is told it once ends in 0.
+pub(super) fn v4(
     kind: Kind,
     endpoint: &'static str,
     does: &'static str,
@@ -54,7 +52,7 @@ fn v4(
 
 /// The table of what is done to lists.
 pub(crate) fn rows() -> Vec<ListRow> {
-    [collections(), patients(), studies(), series(), rows_of_series(), other_dialects()]
+    [collections(), patients(), studies(), listed_series::rows(), other_dialects()]
         .into_iter()
         .flatten()
         .collect()
@@ -174,171 +172,10 @@ fn studies() -> Vec<ListRow> {
             Kind::ShortList,
             "no SeriesCount and no date",
             each_row(|row| {
-                row.retain(|key, _| key.ends_with("UID") || key == "Collection" || key == "PatientID")
+                row.retain(|key, _| key.ends_with("UID") || key == "Collection" || key == "PatientID");
             }),
             Ending::Done,
             2,
-        ),
-    ]
-}
-
-fn series() -> Vec<ListRow> {
-    let row = |kind, does, lie, ending, placed| v4(kind, "getSeries", does, lie, ending, placed);
-    let failed = |kind, does, lie, said| row(kind, does, lie, Ending::Failed(said), 0);
-    vec![
-        failed(Kind::NoList, "500 for the series", failure(), "500"),
-        failed(Kind::NoList, "400 for the series", answer("400 Bad Request", "", "no"), "400"),
-        failed(
-            Kind::Down,
-            "503 for the series alone",
-            answer("503 Service Unavailable", HTML, "<html>down</html>"),
-            "503",
-        ),
-        failed(Kind::NoList, "a page for the series", page(), "no list this program can read"),
-        failed(
-            Kind::NoList,
-            "a JSON object for the series",
-            answer("200 OK", JSON, r#"{"error":"no"}"#),
-            "no list this program can read",
-        ),
-        row(
-            Kind::NoList,
-            "a list of series that stops in the middle",
-            cut(),
-            Ending::Failed("ends in the middle"),
-            1,
-        ),
-        row(
-            Kind::NoList,
-            "a list of series that stops behind a row",
-            body(|list| {
-                let end = list.windows(2).position(|bytes| bytes == b"},").unwrap();
-                list[..=end].to_vec()
-            }),
-            Ending::Failed("ends in the middle"),
-            1,
-        ),
-        failed(
-            Kind::NoList,
-            "something behind the list of series",
-            body(|list| [&list[..], b"<!-- 12 ms -->"].concat()),
-            "expected nothing more",
-        ),
-        failed(Kind::NoList, "50 MB of brackets", big(b"["), "expected `{`"),
-        failed(Kind::NoList, "50 MB of objects in objects", big(b"{\"a\":"), "a row of more than"),
-        failed(
-            Kind::NoList,
-            "a text of 50 MB",
-            acts(|_| vec![Act::Send(with_body(&[b"[{\"a\":\"", &FIFTY_MEGABYTES[..], b"\"}]"].concat()))]),
-            "a row of more than",
-        ),
-        failed(
-            Kind::NoList,
-            "a text without end",
-            acts(|_| {
-                vec![
-                    Act::Send(b"HTTP/1.1 200 OK\r\n\r\n[{\"a\":\"".to_vec()),
-                    Act::Endless(vec![b'x'; 10_000]),
-                ]
-            }),
-            "a row of more than",
-        ),
-        failed(
-            Kind::NoList,
-            "50 MB of blanks in a kilobyte of gzip",
-            gzip(gzipped(&[b"[{\"a\":\"", &FIFTY_MEGABYTES[..]].concat())),
-            "a row of more than",
-        ),
-        failed(
-            Kind::NoList,
-            "a gzip body that stops in the middle",
-            gzip(gzipped(b"[{\"a\":1}]")[..20].to_vec()),
-            "broke off",
-        ),
-        failed(
-            Kind::NoList,
-            "bytes that are no text",
-            answer("200 OK", JSON, [b'[', 0xff, 0xfe]),
-            "expected `{`",
-        ),
-        failed(
-            Kind::NoList,
-            "10,000 headers before the series",
-            answer("200 OK", &many_headers(), "[]"),
-            "got no answer",
-        ),
-        failed(
-            Kind::NoList,
-            "a drip of 1 kB a second for the series",
-            acts(|honest| vec![Act::Drip(with_body(&[&[b' '; 60_000], &honest.body[..]].concat()), 1000)]),
-            "bytes a second for",
-        ),
-        row(
-            Kind::ShortList,
-            "zero bytes for the series",
-            answer("200 OK", "", ""),
-            Ending::Failed("lists no series"),
-            0,
-        ),
-        row(
-            Kind::ShortList,
-            "one series of two",
-            list(|mut rows| {
-                rows.retain(|row| row["SeriesInstanceUID"] == "1.2.826.1.1.1");
-                rows
-            }),
-            Ending::Done,
-            1,
-        ),
-        row(Kind::Repeated, "every row twice", list(|rows| [rows.clone(), rows].concat()), Ending::Done, 2),
-        row(
-            Kind::Repeated,
-            "every row twice, once with another ImageCount",
-            list(|mut rows| {
-                rows.extend(rows.clone().into_iter().map(|row| with(row, "ImageCount", json!(9))));
-                rows
-            }),
-            Ending::Parked("the service lists 9"),
-            0,
-        ),
-        row(
-            Kind::Repeated,
-            "a row of another collection",
-            added(
-                r#"{"SeriesInstanceUID":"1.2.826.9.9.9","StudyInstanceUID":"1.2.826.9.9","Collection":"OTHER","PatientID":"P","ImageCount":1,"FileSize":10}"#,
-            ),
-            Ending::Done,
-            2,
-        ),
-    ]
-}
-
-/// Rows among those of getSeries that make no sense: the others count.
-fn rows_of_series() -> Vec<ListRow> {
-    let row = |does, row: &str| ListRow {
-        once: 3,
-        ..v4(Kind::BadRow, "getSeries", does, added(row), Ending::Told("made no sense"), 2)
-    };
-    let of = |series: &str, study: &str| {
-        format!(
-            r#"{{"SeriesInstanceUID":"{series}","StudyInstanceUID":"{study}","Collection":"{COLLECTION}","PatientID":"TEST-0001"}}"#
-        )
-    };
-    vec![
-        row("a row without anything", "{}"),
-        row("a series named ../../escaped", &of("../../escaped", "1.2.826.1.1")),
-        row("a series named by a path", &of("/tmp/escaped", "1.2.826.1.1")),
-        row("a study named ../..", &of("1.2.826.1.1.9", "../..")),
-        row("a series named by nothing", &of("", "1.2.826.1.1")),
-        row("a series named by 65 digits", &of(&"1".repeat(65), "1.2.826.1.1")),
-        row("a series named by a number", r#"{"SeriesInstanceUID":12}"#),
-        row(
-            "a row with an ImageCount below nothing",
-            &of("1.2.826.1.1.9", "1.2.826.1.1").replace('}', r#","ImageCount":-1}"#),
-        ),
-        row(
-            "100,000 objects in objects as a row",
-            &format!("{}1{}", "{\"a\":".repeat(100_000), "}".repeat(100_000)),
         ),
     ]
 }
@@ -360,7 +197,7 @@ fn other_dialects() -> Vec<ListRow> {
         ),
         row(
             "nbia-v4",
-            Kind::Refusal,
+            Kind::Refused,
             "getImage",
             "400 for a parameter of getImage",
             answer("400 Bad Request", "", "Invalid query parameter: 'IncludeMD5'"),
@@ -388,7 +225,8 @@ fn other_dialects() -> Vec<ListRow> {
     ]
 }
 
-fn failure() -> Lie {
+/// What nbia-api answers to whatever its code did not foresee.
+pub(super) fn failure() -> Lie {
     answer(
         "500 Internal Server Error",
         "Content-Type: text/plain\r\n",
@@ -396,41 +234,15 @@ fn failure() -> Lie {
     )
 }
 
-fn page() -> Lie {
+/// A page in place of a list.
+pub(super) fn page() -> Lie {
     answer("200 OK", HTML, "<html>maintenance</html>")
 }
 
-fn cut() -> Lie {
+/// A list without its last two bytes.
+pub(super) fn cut() -> Lie {
     body(|mut list| {
         list.truncate(list.len() - 2);
         list
     })
 }
-
-fn gzip(packed: Vec<u8>) -> Lie {
-    answer("200 OK", "Content-Encoding: gzip\r\n", packed)
-}
-
-fn big(piece: &'static [u8]) -> Lie {
-    acts(move |_| vec![Act::Send(with_body(&[b"[", &piece.repeat(50_000_000 / piece.len())[..]].concat()))])
-}
-
-fn many_headers() -> String {
-    (0..10_000).map(|number| format!("X-{number}: y\r\n")).collect()
-}
-
-/// One more row, as it stands.
-fn added(row: &str) -> Lie {
-    let row = row.to_owned();
-    body(move |list| match list.strip_suffix(b"]") {
-        Some(rows) => [rows, b",", row.as_bytes(), b"]"].concat(),
-        None => list,
-    })
-}
-
-fn with(mut row: Listed, column: &str, value: Value) -> Listed {
-    row.insert(column.to_owned(), value);
-    row
-}
-
-static FIFTY_MEGABYTES: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b' '; 50_000_000]);

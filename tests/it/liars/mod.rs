@@ -12,6 +12,7 @@ mod framing;
 mod kind;
 mod lies;
 mod listed;
+mod listed_series;
 mod lists;
 mod names;
 mod outages;
@@ -22,7 +23,7 @@ mod singles;
 mod walks;
 mod zips;
 
-pub(crate) use self::kind::Kind;
+pub(crate) use self::kind::{Kind, kinds};
 use self::server::Lie;
 
 /// Most memory that the program may take, whatever the server does.

@@ -20,7 +20,9 @@ fn while_a_service_is_down_nothing_is_begun_and_afterwards_all_goes_on_by_itself
     let slowly = acts(|honest| vec![Act::Drip(with_body(&honest.body), 4000)]);
     liar.tell("getImage", "SeriesInstanceUID=1.2.826.1.1.1", None, &slowly);
     let begun = ["2", "3", "4", "5"].map(|number| format!("SeriesInstanceUID=1.2.826.1.1.{number}"));
-    begun.iter().for_each(|series| liar.tell("getImage", series, None, &down));
+    for series in &begun {
+        liar.tell("getImage", series, None, &down);
+    }
     liar.tell("getCollectionValues", "", None, &down);
 
     // a study is asked for without the list of collections

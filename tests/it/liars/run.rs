@@ -31,6 +31,8 @@ struct Stage {
     _source: tempfile::TempDir,
 }
 
+/// A part of the table.
+type Rows = fn() -> Vec<Row>;
 /// What became of a series: the state of its job, and the reason.
 type Fate = (String, String);
 
@@ -166,8 +168,8 @@ fn a_lie_that_lasts_about_zips_is_answered_by_single_images() {
 
 #[test]
 fn a_lie_that_is_told_once_costs_a_try_and_nothing_else() {
-    let (about_zips, about_singles) = (rows, singles::rows);
-    let runs: [(fn() -> Vec<Row>, &[&str], usize); 3] =
+    let (about_zips, about_singles): (Rows, Rows) = (rows, singles::rows);
+    let runs: [(Rows, &[&str], usize); 3] =
         // the MD5 over a series is not asked for where each instance has its own
         [(about_zips, &ZIPS, 1), (about_zips, &[], 1), (about_singles, &["--fetch", "instances"], 0)];
     for (rows, flags, untold) in runs {

@@ -193,7 +193,7 @@ async fn ask(honest: SocketAddr, head: &str, form: &str) -> io::Result<Honest> {
     let mut stream = TcpStream::connect(honest).await?;
     let request_line = head.lines().next().unwrap_or_default().replace("HTTP/1.1", "HTTP/1.0");
     let kept = |line: &&str| line.starts_with("content-") || line.starts_with("authorization");
-    let headers: String = head.lines().filter(kept).map(|line| format!("{line}\r\n")).collect();
+    let headers = head.lines().filter(kept).fold(String::new(), |headers, line| headers + line + "\r\n");
     stream.write_all(format!("{request_line}\r\nhost: honest\r\n{headers}\r\n{form}").as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await?;

@@ -11,18 +11,17 @@ use crate::support::dicom_bytes;
 const HTML: &str = "Content-Type: text/html\r\n";
 
 /// A row about an endpoint of instances.
-fn row(kind: Kind, endpoint: &'static str, does: &'static str, lie: Lie, end: End) -> Row {
-    Row { kind, does, told: Told::In(endpoint, lie), zip_only: end, with_singles: end }
+fn row(endpoint: &'static str, does: &'static str, lie: Lie, end: End) -> Row {
+    Row { kind: Kind::Single, does, told: Told::In(endpoint, lie), zip_only: end, with_singles: end }
 }
 
 fn images() -> Vec<Row> {
-    let row = |kind, does, lie, reason| row(kind, "getSingleImage", does, lie, End::Parked(reason));
+    let row = |does, lie, reason| row("getSingleImage", does, lie, End::Parked(reason));
     let of = |series: &'static str, instance: &'static str| {
         body(move |_| dicom_bytes::instance("1.2.826.1.1", series, instance, b"pixels"))
     };
     vec![
         row(
-            Kind::Refusal,
             "500 for an instance",
             answer(
                 "500 Internal Server Error",
@@ -31,27 +30,15 @@ fn images() -> Vec<Row> {
             ),
             "500",
         ),
+        row("a page for an instance", answer("200 OK", HTML, "<html>login</html>"), "is no DICOM file"),
+        row("nothing for an instance", answer("200 OK", "", ""), "is no DICOM file"),
         row(
-            Kind::Page,
-            "a page for an instance",
-            answer("200 OK", HTML, "<html>login</html>"),
-            "is no DICOM file",
-        ),
-        row(Kind::Page, "nothing for an instance", answer("200 OK", "", ""), "is no DICOM file"),
-        row(
-            Kind::Wrong,
             "another instance than the one asked for",
             of("1.2.826.1.1.4", "1.2.826.1.1.4.99"),
             "sent instance 1.2.826.1.1.4.99 where",
         ),
+        row("an instance of another series", of("1.2.826.1.1.999", "1.2.826.1.1.999.1"), "belongs to series"),
         row(
-            Kind::Stranger,
-            "an instance of another series",
-            of("1.2.826.1.1.999", "1.2.826.1.1.999.1"),
-            "belongs to series",
-        ),
-        row(
-            Kind::Wrong,
             "an instance with another last byte",
             body(|mut file| {
                 *file.last_mut().unwrap() ^= 1;
@@ -60,7 +47,6 @@ fn images() -> Vec<Row> {
             "MD5",
         ),
         row(
-            Kind::Short,
             "half of each instance",
             body(|mut file| {
                 file.truncate(file.len() / 2);
@@ -68,10 +54,9 @@ fn images() -> Vec<Row> {
             }),
             "bytes, the service lists",
         ),
-        row(Kind::Cut, "each instance cut", beginning(300, &Act::Reset), "broke off"),
-        row(Kind::Silence, "silence in each instance", beginning(300, &Act::Silence), "bytes a second for"),
+        row("each instance cut", beginning(300, &Act::Reset), "broke off"),
+        row("silence in each instance", beginning(300, &Act::Silence), "bytes a second for"),
         row(
-            Kind::Bomb,
             "an instance without end",
             acts(|honest| {
                 vec![
@@ -85,7 +70,7 @@ fn images() -> Vec<Row> {
 }
 
 fn lists() -> Vec<Row> {
-    let row = |kind, does, lie, end| row(kind, "getSOPInstanceUIDs", does, lie, end);
+    let row = |does, lie, end| row("getSOPInstanceUIDs", does, lie, end);
     let with = |uid: &'static str| {
         list(move |mut rows| {
             rows.push(json!({ "SOPInstanceUID": uid }).as_object().unwrap().clone());
@@ -94,15 +79,9 @@ fn lists() -> Vec<Row> {
     };
     let nothing = || list(|_| Vec::new());
     vec![
+        row("no instance listed, in zero bytes", answer("200 OK", "", ""), End::Parked("lists no instance")),
+        row("no instance listed, in brackets", nothing(), End::Parked("lists no instance")),
         row(
-            Kind::Figures,
-            "no instance listed, in zero bytes",
-            answer("200 OK", "", ""),
-            End::Parked("lists no instance"),
-        ),
-        row(Kind::Figures, "no instance listed, in brackets", nothing(), End::Parked("lists no instance")),
-        row(
-            Kind::Figures,
             "an instance not listed",
             list(|mut rows| {
                 rows.pop();
@@ -110,9 +89,8 @@ fn lists() -> Vec<Row> {
             }),
             End::Parked("holds 3 instances, the service lists 4"),
         ),
-        row(Kind::Figures, "an instance listed that there is not", with("1.2.826.1.1.1.99"), End::Placed),
+        row("an instance listed that there is not", with("1.2.826.1.1.1.99"), End::Placed),
         row(
-            Kind::Figures,
             "an instance listed twice",
             list(|mut rows| {
                 rows.push(rows[0].clone());
@@ -120,20 +98,13 @@ fn lists() -> Vec<Row> {
             }),
             End::Placed,
         ),
+        row("an instance named ../../escaped", with("../../escaped"), End::Parked("makes no sense")),
         row(
-            Kind::Name,
-            "an instance named ../../escaped",
-            with("../../escaped"),
-            End::Parked("makes no sense"),
-        ),
-        row(
-            Kind::Page,
             "a page for the list of instances",
             answer("200 OK", HTML, "<html>login</html>"),
             End::Parked("no list this program can read"),
         ),
         row(
-            Kind::Cut,
             "a list of instances that stops in the middle",
             body(|mut list| {
                 list.truncate(list.len() - 4);
@@ -141,7 +112,7 @@ fn lists() -> Vec<Row> {
             }),
             End::Parked("ends in the middle"),
         ),
-        row(Kind::Cut, "nothing at all for the list of instances", literal(""), End::Parked("got no answer")),
+        row("nothing at all for the list of instances", literal(""), End::Parked("got no answer")),
     ]
 }
 

@@ -52,21 +52,21 @@ impl Archive {
             ));
         }
         let placed = Catalogue { series: self.catalogue.series[..row.placed].to_vec() };
-        complaints.extend(self.tree_is(&lab, &placed, row));
+        complaints.extend(Self::tree_is(&lab, &placed, row));
         liar.repent();
         let again = if matches!(row.ending, Ending::Parked(_)) { "retry" } else { "mirror" };
         let healed = lab.run(&[again, "--collection", COLLECTION]);
         if healed.code != Some(0) {
             complaints.push(format!("healed, {:?}: {}", healed.code, healed.stderr));
         }
-        complaints.extend(self.tree_is(&lab, &self.catalogue, row));
+        complaints.extend(Self::tree_is(&lab, &self.catalogue, row));
         complaints
     }
 
     fn once(&self, row: &ListRow) -> Vec<String> {
         let (liar, lab) = self.lab(row, Some(1));
         let ended = lab.run(&["mirror", "--collection", COLLECTION]);
-        let mut complaints: Vec<_> = self.tree_is(&lab, &self.catalogue, row).into_iter().collect();
+        let mut complaints: Vec<_> = Self::tree_is(&lab, &self.catalogue, row).into_iter().collect();
         if ended.code != Some(row.once) || liar.told() != [1] {
             complaints.push(format!("once, {:?}, {:?}: {}", ended.code, liar.told(), ended.stderr));
         }
@@ -81,7 +81,7 @@ impl Archive {
         (liar, lab)
     }
 
-    fn tree_is(&self, lab: &Lab, catalogue: &Catalogue, row: &ListRow) -> Option<String> {
+    fn tree_is(lab: &Lab, catalogue: &Catalogue, row: &ListRow) -> Option<String> {
         assert_sound(&lab.root());
         let beside = std::fs::read_dir(lab.beside("")).unwrap().count();
         let expected = catalogue.expected_tree(row.dialect.starts_with("nbia"));

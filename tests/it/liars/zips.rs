@@ -155,13 +155,13 @@ fn names() -> Vec<Row> {
             ["a/LICENSE.dcm", "incoming-1", "1.2.826.1.1.1.1.dcm", ".tcia-mirror"],
         ),
         image(
-            Kind::Name,
+            Kind::Short,
             "an instance without a name",
             renamed(["", "2.dcm", "3.dcm", "4.dcm"].map(str::to_owned)),
             "holds 3 instances",
         ),
         image(
-            Kind::Name,
+            Kind::Short,
             "an instance named as a directory",
             renamed(["a/", "2.dcm", "3.dcm", "4.dcm"].map(str::to_owned)),
             "holds 3 instances",
@@ -177,7 +177,8 @@ fn names() -> Vec<Row> {
 fn lists_of_md5s() -> Vec<Row> {
     let row = |does, text: &'static [u8], reason| image(Kind::Wrong, does, listed_as(text), reason);
     // what a list of MD5s denies, no single image makes true
-    let denied = |does, text| Row { with_singles: End::Parked("MD5"), ..row(does, text, "MD5") };
+    let denied =
+        |does, text| Row { kind: Kind::Denied, with_singles: End::Parked("MD5"), ..row(does, text, "MD5") };
     vec![
         denied("a list of MD5s of other files", b"Filename,MD5Hash\na,d41d8cd98f00b204e9800998ecf8427e\nb,d41d8cd98f00b204e9800998ecf8427f\nc,d41d8cd98f00b204e9800998ecf84270\nd,d41d8cd98f00b204e9800998ecf84271\n"),
         denied("a list of MD5s without a line", b"Filename,MD5Hash\n"),
