@@ -19,7 +19,7 @@ const BYTES: usize = 700;
 const ZIPS: [&str; 2] = ["--fetch", "series"];
 /// Lies that hold a worker up must not hold all of them up; a drip of 1 kB a second is too slow.
 const CONFIGURATION: &str =
-    "[limits]\nparallel = 12\n[http]\nmin_rate = \"8KiB/s\"\n[retry]\nattempts = 2\n[jobs]\nattempts = 2";
+    "[limits]\nparallel = 12\n[http]\nmin_rate = \"8KiB/s\"\n[retry]\nattempts = 2\n[jobs]\nattempts = ";
 
 /// An honest archive with a series for each row, a liar before it, and a mirror to be filled.
 struct Stage {
@@ -37,14 +37,15 @@ type Rows = fn() -> Vec<Row>;
 type Fate = (String, String);
 
 impl Stage {
-    fn new(rows: Vec<Row>) -> Self {
+    /// A series is parked after so many tries.
+    fn new(rows: Vec<Row>, tries: u32) -> Self {
         let catalogue = Catalogue::small(u32::try_from(rows.len()).unwrap() + 1, INSTANCES, BYTES);
         let source = tempfile::tempdir().unwrap();
         catalogue.build(source.path());
         let honest = FakeTcia::start(source.path());
         let liar = Liar::before(honest.address());
         let lab = Lab::new(&liar.base_url("nbia-v4"));
-        lab.configure(CONFIGURATION);
+        lab.configure(&format!("{CONFIGURATION}{tries}"));
         Self { rows, catalogue, liar, lab, _honest: honest, _source: source }
     }
 
@@ -142,7 +143,7 @@ fn is_told(events: &[Value], series: &str, reason: &str) -> bool {
 
 /// Carries rows out for as long as the lies last, then with an honest server.
 pub(super) fn while_they_last(rows: Vec<Row>, end_of: fn(&Row) -> End, flags: &[&str]) {
-    let stage = Stage::new(rows);
+    let stage = Stage::new(rows, 2);
     stage.lie(None);
 
     let ended = stage.mirror(flags);
@@ -173,7 +174,7 @@ fn a_lie_that_is_told_once_costs_a_try_and_nothing_else() {
         // the MD5 over a series is not asked for where each instance has its own
         [(about_zips, &ZIPS, 1), (about_zips, &[], 1), (about_singles, &["--fetch", "instances"], 0)];
     for (rows, flags, untold) in runs {
-        let stage = Stage::new(rows());
+        let stage = Stage::new(rows(), 4);
         stage.lie(Some(1));
 
         let ended = stage.mirror(flags);
