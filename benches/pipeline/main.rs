@@ -8,6 +8,7 @@ mod floor;
 #[path = "../../tests/it/support/java_zip.rs"]
 #[expect(dead_code, reason = "the tests need ZIPs with one thing wrong, a measurement does not")]
 mod java_zip;
+mod lists;
 mod machine;
 mod prepared;
 mod program;

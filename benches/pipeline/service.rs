@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use url::Url;
 
+use crate::lists::list;
 use crate::prepared::{Listed, Prepared};
 
 /// The argument that makes the bench be the service.
@@ -157,27 +157,4 @@ fn answer(stream: &mut TcpStream, url: &Url, series: &[Sent]) -> anyhow::Result<
     let head =
         format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n");
     Ok(stream.write_all((head + &list).as_bytes())?)
-}
-
-/// The lists of the service, for series of one patient and one study in each collection.
-fn list(endpoint: &str, series: &[&Listed]) -> anyhow::Result<Value> {
-    let mut one_of_each: Vec<&Listed> = series.to_vec();
-    one_of_each.dedup_by_key(|listed| &listed.collection);
-    let rows = |listed: &[&Listed], row: fn(&Listed) -> Value| listed.iter().map(|one| row(one)).collect();
-    Ok(match endpoint {
-        "/getCollectionValues" => rows(&one_of_each, |one| json!({ "Collection": one.collection })),
-        "/getPatient" => {
-            rows(&one_of_each, |one| json!({ "PatientId": one.collection, "Collection": one.collection }))
-        }
-        "/getPatientStudy" => rows(&one_of_each, |one| {
-            json!({ "Collection": one.collection, "PatientID": one.collection,
-                    "StudyInstanceUID": one.study_instance_uid })
-        }),
-        "/getSeries" => rows(series, |one| {
-            json!({ "Collection": one.collection, "PatientID": one.collection, "Modality": "CT",
-                    "StudyInstanceUID": one.study_instance_uid, "SeriesInstanceUID": one.series_instance_uid,
-                    "ImageCount": one.image_count, "FileSize": one.file_size })
-        }),
-        other => bail!("the bench has no answer to {other}"),
-    })
 }

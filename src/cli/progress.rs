@@ -41,6 +41,7 @@ impl Watcher {
         match event {
             Event::Placed(series) if self.json => print_series("placed", series),
             Event::Parked(series) if self.json => print_series("parked", series),
+            Event::Withdrawn(series) if self.json => print_series("withdrawn", series),
             _ => Ok(()),
         }
     }
@@ -89,7 +90,7 @@ impl Bars {
                 self.overall.set_message(text);
             }
             Event::Recovered => self.say_where_it_stands(),
-            Event::Retrying { .. } => {}
+            Event::Retrying { .. } | Event::Withdrawn(_) => {}
         }
     }
 

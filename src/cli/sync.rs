@@ -2,14 +2,14 @@
 
 use indicatif::MultiProgress;
 
-use super::arguments::{Fetching, Global, Planning};
+use super::arguments::{Global, Planning, Sync};
 use super::exit::Exit;
 use super::plan;
 use super::session::{configure, fetch, selections};
 
 pub(super) async fn run(
     global: &Global,
-    command: Fetching,
+    Sync { full, fetching: command }: Sync,
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
     if command.download.dry_run {
@@ -17,5 +17,5 @@ pub(super) async fn run(
     }
     let config = configure(global, &command.download)?;
     let selections = selections(&config, &command.selection)?;
-    fetch(&config, global.json, bars, async |cycle| cycle.sync(&selections).await).await
+    fetch(&config, global.json, bars, async |cycle| cycle.sync(&selections, full).await).await
 }

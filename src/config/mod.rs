@@ -8,6 +8,7 @@ mod unit;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
@@ -53,6 +54,8 @@ pub struct Config {
     pub services: Vec<nbia::Options>,
     /// The cycle.
     pub sync: sync::Options,
+    /// How old replaced and withdrawn data must be before it may be removed.
+    pub retain: Duration,
     /// The server.
     pub serve: serve::Options,
     /// What is mirrored when no flag says so.
@@ -161,7 +164,6 @@ struct Daemon {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "checked for spelling and units; used by the daemon")]
 struct ConfirmWithdrawn {
     listings: u32,
     hours: u32,
@@ -218,6 +220,7 @@ impl Config {
             root,
             services,
             sync: sync_options(&file)?,
+            retain: file.disk.retain.0,
             serve: serve_options(&file),
             select: selections(&file),
         })
@@ -263,6 +266,13 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
         disk: sync::DiskOptions {
             min_free: file.disk.min_free.0,
             min_free_inodes: file.disk.min_free_inodes,
+        },
+        withdrawal: sync::Confirmation {
+            listings: at_least_one(
+                "[daemon] confirm_withdrawn listings",
+                file.daemon.confirm_withdrawn.listings,
+            )?,
+            seconds_apart: i64::from(file.daemon.confirm_withdrawn.hours) * 3600,
         },
         fetch: fetch::Options {
             how: file.jobs.fetch.parse().map_err(faulty)?,
@@ -445,10 +455,7 @@ mod tests {
                 .unwrap();
         assert_eq!(file.limits.bandwidth.0, 50_000_000);
         assert_eq!(file.limits.max_instance.0, 64 << 20);
-        assert_eq!(
-            file.limits.image_rate.0,
-            nbia::Rate { amount: 30, per: std::time::Duration::from_mins(1) }
-        );
+        assert_eq!(file.limits.image_rate.0, nbia::Rate { amount: 30, per: Duration::from_mins(1) });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::instance::read_instances;
 use super::placement::next_placed;
 pub(super) use super::sample::instance;
 use super::{CommitIntent, Db, PlacedSeries, WatermarkKey, sample};
-use crate::dicom::{CollectionName, Instance, Series, SeriesFingerprint, SeriesInstanceUid};
+use crate::dicom::{CollectionName, Instance, Series, SeriesFingerprint, SeriesInstanceUid, SeriesVersion};
 
 /// The service of the tests.
 pub(super) const BASE_URL: &str = "http://127.0.0.1/nbia-api/services/v4";
@@ -64,7 +64,11 @@ pub(super) fn intent(series_id: i64, series_instance_uid: &str, path: &str) -> C
         stamp: "1700000000".to_owned(),
         license_sha256: None,
         proof: "count".to_owned(),
-        listed: SeriesFingerprint { image_count: Some(1), ..SeriesFingerprint::default() },
+        moved_from: None,
+        listed: SeriesVersion {
+            place: None,
+            fingerprint: SeriesFingerprint { image_count: Some(1), ..SeriesFingerprint::default() },
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 //! is ever held across a download. Readers open their own, read only ([`Reader`]).
 //! Knows no HTTP and no tree; the SQL of the program is here and nowhere else.
 
+mod absence;
 mod catalogue;
 mod columns;
 #[cfg(test)]
@@ -15,12 +16,14 @@ mod job_model;
 mod listing;
 mod placement;
 mod reader;
+mod removal;
 mod report;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod value_listing;
 mod walk;
 
@@ -30,14 +33,15 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use rusqlite_migration::{M, Migrations};
 use tokio::sync::{mpsc, oneshot};
 
+pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use job::{Failure, JobState, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
+pub use removal::WithdrawnSeries;
 pub use report::{
     CollectionReport, FailedTry, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport,
 };
@@ -46,8 +50,10 @@ pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
 
 /// Every migration, in order.
-pub const MIGRATIONS: [(&str, &str); 1] =
-    [("0001_record.sql", include_str!("../../migrations/0001_record.sql"))];
+pub const MIGRATIONS: [(&str, &str); 2] = [
+    ("0001_record.sql", include_str!("../../migrations/0001_record.sql")),
+    ("0002_changes.sql", include_str!("../../migrations/0002_changes.sql")),
+];
 /// Requests that may wait for the writing thread.
 const QUEUE: usize = 64;
 /// How long a statement waits for another connection.
@@ -65,6 +71,8 @@ pub enum Error {
     NotClosed { path: PathBuf },
     #[error("the record {} was made by a newer release, or cannot be brought up to date", .path.display())]
     Migrate { path: PathBuf, source: rusqlite_migration::Error },
+    #[error("cannot copy the record to {} before it is brought up to date", .copy.display())]
+    BackUp { copy: PathBuf, source: std::io::Error },
     #[error("the record does not take a statement")]
     Statement(#[from] rusqlite::Error),
     #[error("the record holds {found:?} where {expected} belongs")]
@@ -104,21 +112,24 @@ pub struct Db {
 
 impl Db {
     /// Opens the record, making or migrating it; the caller holds the lock of the root.
+    ///
+    /// One that was not closed is read through first, one of an older release is copied.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let was_closed = !upkeep::has_log(path);
         let mut connection = connect(path, OpenFlags::default())?;
         // what is refused below stays as it is: its log is not merged into it when the connection is closed
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        check(path, &connection)?;
-        let migrations = Migrations::new(MIGRATIONS.iter().map(|(_, sql)| M::up(sql)).collect());
-        migrations
-            .to_latest(&mut connection)
-            .map_err(|source| Error::Migrate { path: path.to_owned(), source })?;
+        if !was_closed {
+            upkeep::check(path, &connection)?;
+        }
+        upkeep::migrate(path, &mut connection, &MIGRATIONS)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
         let (work, mut incoming) = mpsc::channel::<Work>(QUEUE);
         let thread = std::thread::Builder::new().name("record".to_owned()).spawn(move || {
             while let Some(work) = incoming.blocking_recv() {
                 work(&mut connection);
             }
+            upkeep::close(&connection);
         });
         let thread = thread.map_err(|_no_thread| Error::Gone)?;
         Ok(Self { work, thread: Some(thread) })
@@ -173,11 +184,4 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         Ok(connection)
     };
     open().map_err(|source| Error::Open { path: path.to_owned(), source })
-}
-
-/// Reads through the structure of the file; a damaged record must not steer anything.
-fn check(path: &Path, connection: &Connection) -> Result<(), Error> {
-    let check = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    let finding = check.map_err(|source| Error::Open { path: path.to_owned(), source })?;
-    if finding == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.to_owned(), finding }) }
 }

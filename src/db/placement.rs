@@ -3,10 +3,13 @@
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use super::catalogue::{read_all, read_json};
-use super::instance::replace_staged;
+use super::instance::{read_instances, replace_staged};
 use super::job::JobState;
 use super::{Db, Error, columns};
-use crate::dicom::{Instance, Series, SeriesFingerprint, SeriesInstanceUid};
+use crate::dicom::{
+    CollectionName, Instance, PatientId, Series, SeriesFingerprint, SeriesInstanceUid, SeriesPlace,
+    SeriesVersion, StudyInstanceUid,
+};
 
 /// What the mirror knows of a series that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,20 +17,21 @@ pub struct Local {
     /// State of its job.
     pub state: JobState,
     /// The version that was placed last, when one was.
-    pub placed: Option<SeriesFingerprint>,
+    pub placed: Option<SeriesVersion>,
     /// Why its last attempt failed.
     pub last_error: Option<String>,
 }
 
 /// The columns that [`Local::read`] expects, in its order.
 pub(super) const LOCAL_COLUMNS: &str = "series_job.state, series_job.last_error, placement.series_id,
-    placement.listed_image_count, placement.listed_size_bytes, placement.listed_submission_timestamp";
+    placement.listed_image_count, placement.listed_size_bytes, placement.listed_submission_timestamp,
+    placement.listed_collection, placement.listed_patient_id, placement.listed_study_instance_uid";
 
 impl Local {
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Option<Self>, Error> {
         let Some(state) = row.get::<_, Option<String>>(first)? else { return Ok(None) };
         let is_placed = row.get::<_, Option<i64>>(first + 2)?.is_some();
-        let placed = is_placed.then(|| fingerprint(row, first + 3)).transpose()?;
+        let placed = is_placed.then(|| version(row, first + 3)).transpose()?;
         Ok(Some(Self { state: state.parse()?, placed, last_error: row.get(first + 1)? }))
     }
 }
@@ -47,8 +51,10 @@ pub struct CommitIntent {
     pub license_sha256: Option<[u8; 32]>,
     /// Which statements of the service it agrees with.
     pub proof: String,
+    /// Where the version lies that it replaces, when that is another place; known once it is written down.
+    pub moved_from: Option<String>,
     /// The version, as it was listed.
-    pub listed: SeriesFingerprint,
+    pub listed: SeriesVersion,
 }
 
 /// A series in the tree.
@@ -93,28 +99,40 @@ impl Db {
     }
 
     /// Writes down that a commit begins, and exactly which instances it places.
-    pub async fn begin_commit(&self, intent: CommitIntent, instances: Vec<Instance>) -> Result<(), Error> {
+    ///
+    /// Gives where the version lies that it replaces, when that is another place.
+    pub async fn begin_commit(
+        &self,
+        intent: CommitIntent,
+        instances: Vec<Instance>,
+    ) -> Result<Option<String>, Error> {
         self.call(move |connection| {
             replace_staged(connection, intent.series_id, &instances)?;
-            let sql = "INSERT INTO commit_intent (series_id, path, stamp, license_sha256, proof, listed_image_count,
-                           listed_size_bytes, listed_submission_timestamp)
-                       VALUES (:series_id, :path, :stamp, :license, :proof, :image_count, :size_bytes, :timestamp)
-                       ON CONFLICT (series_id) DO UPDATE SET path = excluded.path, stamp = excluded.stamp,
-                           license_sha256 = excluded.license_sha256, proof = excluded.proof,
-                           listed_image_count = excluded.listed_image_count,
-                           listed_size_bytes = excluded.listed_size_bytes,
-                           listed_submission_timestamp = excluded.listed_submission_timestamp";
-            connection.prepare_cached(sql)?.execute(named_params! {
-                ":series_id": intent.series_id,
-                ":path": intent.path,
-                ":stamp": intent.stamp,
-                ":license": intent.license_sha256,
-                ":proof": intent.proof,
-                ":image_count": intent.listed.image_count,
-                ":size_bytes": intent.listed.size_bytes.map(as_integer),
-                ":timestamp": intent.listed.submission_timestamp,
-            })?;
-            Ok(())
+            let sql = "INSERT OR REPLACE INTO commit_intent (series_id, path, stamp, license_sha256, proof,
+                           listed_image_count, listed_size_bytes, listed_submission_timestamp, listed_collection,
+                           listed_patient_id, listed_study_instance_uid, moved_from)
+                       VALUES (:series_id, :path, :stamp, :license, :proof, :image_count, :size_bytes, :timestamp,
+                           :collection, :patient, :study,
+                           (SELECT path FROM placement WHERE series_id = :series_id AND path <> :path))
+                       RETURNING moved_from";
+            let CommitIntent { listed: SeriesVersion { place, fingerprint }, .. } = intent;
+            let moved_from = connection.prepare_cached(sql)?.query_row(
+                named_params! {
+                    ":series_id": intent.series_id,
+                    ":path": intent.path,
+                    ":stamp": intent.stamp,
+                    ":license": intent.license_sha256,
+                    ":proof": intent.proof,
+                    ":image_count": fingerprint.image_count,
+                    ":size_bytes": fingerprint.size_bytes.map(as_integer),
+                    ":timestamp": fingerprint.submission_timestamp,
+                    ":collection": place.as_ref().map(|place| place.collection.as_str()),
+                    ":patient": place.as_ref().map(|place| place.patient_id.as_str()),
+                    ":study": place.as_ref().map(|place| place.study_instance_uid.as_str()),
+                },
+                |row| row.get(0),
+            )?;
+            Ok(moved_from)
         })
         .await
     }
@@ -122,8 +140,10 @@ impl Db {
     /// Commits that had begun when a process ended.
     pub async fn commit_intents(&self) -> Result<Vec<CommitIntent>, Error> {
         self.call(|connection| {
-            let sql = "SELECT series_id, series_instance_uid, path, stamp, license_sha256, proof, listed_image_count,
-                           listed_size_bytes, listed_submission_timestamp
+            let sql = "SELECT series_id, series_instance_uid, path, stamp, license_sha256, proof, moved_from,
+                           listed_image_count, listed_size_bytes, listed_submission_timestamp,
+                           commit_intent.listed_collection, commit_intent.listed_patient_id,
+                           commit_intent.listed_study_instance_uid
                        FROM commit_intent JOIN series USING (series_id) ORDER BY series_id";
             read_all(connection, sql, [], |row| {
                 Ok(CommitIntent {
@@ -133,7 +153,8 @@ impl Db {
                     stamp: row.get(3)?,
                     license_sha256: row.get(4)?,
                     proof: row.get(5)?,
-                    listed: fingerprint(row, 6)?,
+                    moved_from: row.get(6)?,
+                    listed: version(row, 7)?,
                 })
             })
         })
@@ -145,6 +166,22 @@ impl Db {
         self.call(move |connection| {
             connection.execute("DELETE FROM commit_intent WHERE series_id = ?1", [series_id])?;
             Ok(())
+        })
+        .await
+    }
+
+    /// What lies in the tree of a series: where, which version, which instances.
+    pub async fn placed(
+        &self,
+        series_id: i64,
+    ) -> Result<Option<(String, SeriesVersion, Vec<Instance>)>, Error> {
+        self.call(move |connection| {
+            let sql = "SELECT path, listed_image_count, listed_size_bytes, listed_submission_timestamp,
+                           listed_collection, listed_patient_id, listed_study_instance_uid
+                       FROM placement WHERE series_id = ?1";
+            let found = read_all(connection, sql, [series_id], |row| Ok((row.get(0)?, version(row, 1)?)))?;
+            let Some((path, listed)) = found.into_iter().next() else { return Ok(None) };
+            Ok(Some((path, listed, read_instances(connection, "instance", series_id)?)))
         })
         .await
     }
@@ -173,11 +210,13 @@ impl Db {
             )?;
             connection.execute(
                 "INSERT OR REPLACE INTO placement (series_id, path, instance_count, size_bytes, license_sha256, proof,
-                     listed_image_count, listed_size_bytes, listed_submission_timestamp, placed_at)
+                     listed_image_count, listed_size_bytes, listed_submission_timestamp, listed_collection,
+                     listed_patient_id, listed_study_instance_uid, placed_at)
                  SELECT series_id, path, (SELECT count(*) FROM instance WHERE instance.series_id = ?1),
                      (SELECT coalesce(sum(size_bytes), 0) FROM instance WHERE instance.series_id = ?1),
                      license_sha256, proof,
-                     listed_image_count, listed_size_bytes, listed_submission_timestamp, ?2
+                     listed_image_count, listed_size_bytes, listed_submission_timestamp, listed_collection,
+                     listed_patient_id, listed_study_instance_uid, ?2
                  FROM commit_intent WHERE series_id = ?1",
                 params![series_id, now],
             )?;
@@ -236,12 +275,22 @@ pub(super) fn uid(text: &str) -> Result<SeriesInstanceUid, Error> {
         .map_err(|_not_a_uid| Error::Content { expected: "a SeriesInstanceUID", found: text.to_owned() })
 }
 
-fn fingerprint(row: &Row<'_>, first: usize) -> Result<SeriesFingerprint, Error> {
-    Ok(SeriesFingerprint {
+fn version(row: &Row<'_>, first: usize) -> Result<SeriesVersion, Error> {
+    let fingerprint = SeriesFingerprint {
         image_count: row.get(first)?,
         size_bytes: row.get::<_, Option<i64>>(first + 1)?.map(as_size),
         submission_timestamp: row.get(first + 2)?,
-    })
+    };
+    Ok(SeriesVersion { place: place(row, first + 3)?, fingerprint })
+}
+
+fn place(row: &Row<'_>, first: usize) -> Result<Option<SeriesPlace>, Error> {
+    let Some(collection) = row.get::<_, Option<String>>(first)? else { return Ok(None) };
+    let study: String = row.get(first + 2)?;
+    let study_instance_uid = StudyInstanceUid::parse(&study)
+        .map_err(|_not_a_uid| Error::Content { expected: "a StudyInstanceUID", found: study })?;
+    let patient_id = PatientId::new(row.get::<_, String>(first + 1)?);
+    Ok(Some(SeriesPlace { collection: CollectionName::new(collection), patient_id, study_instance_uid }))
 }
 
 #[cfg(test)]
@@ -289,11 +338,13 @@ mod tests {
     async fn a_completed_series_is_done_in_the_version_that_was_listed_when_its_commit_began() {
         let db = in_memory();
         let (_, rows) = queue(&db, 1).await;
-        let listed = SeriesFingerprint {
+        let fingerprint = SeriesFingerprint {
             image_count: Some(2),
             size_bytes: Some(39),
             submission_timestamp: Some("2015-05-27 17:12:21".to_owned()),
         };
+        let place = super::super::fixture::series("A", "1.2.1").version().place;
+        let listed = SeriesVersion { place, fingerprint };
         let begun = CommitIntent { listed: listed.clone(), ..intent(rows[0], "1.2.1", PATH) };
 
         db.begin_commit(begun, vec![instance("1.2.1.1", 19)]).await.unwrap();
@@ -303,6 +354,21 @@ mod tests {
 
         assert_eq!(before, Local { state: JobState::Queued, placed: None, last_error: None });
         assert_eq!(after, Local { state: JobState::Done, placed: Some(listed), last_error: None });
+    }
+
+    #[tokio::test]
+    async fn a_commit_at_another_place_knows_the_one_that_is_left() {
+        let db = in_memory();
+        let (_, rows) = queue(&db, 1).await;
+        place(&db, rows[0], PATH, vec![instance("1.2.1.1", 1)]).await;
+
+        let begin =
+            async |path: &str| db.begin_commit(intent(rows[0], "1.2.1", path), Vec::new()).await.unwrap();
+        let same = begin(PATH).await;
+        let other = begin("B/P/1.2/1.2.1").await;
+
+        assert_eq!((same, other), (None, Some(PATH.to_owned())));
+        assert_eq!(db.commit_intents().await.unwrap()[0].moved_from.as_deref(), Some(PATH));
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rustix::fs::Access;
 use rustix::io::Errno;
 use url::Url;
@@ -10,6 +10,7 @@ use url::Url;
 use super::instance::read_instances;
 use super::job::{JobState, next_jobs};
 use super::placement::{PlacedSeries, next_placed};
+use super::upkeep::has_log;
 use super::{Error, ListedSeries, MIGRATIONS, connect};
 use crate::dicom::Instance;
 
@@ -71,6 +72,18 @@ impl Reader {
         read_instances(&self.connection, "instance", series_id)
     }
 
+    /// When a series was placed, UTC seconds; `None` when it is not in the tree.
+    pub fn placed_at(&self, series_id: i64) -> Result<Option<i64>, Error> {
+        let sql = "SELECT placed_at FROM placement WHERE series_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
+    }
+
+    /// The address of the service that listed a series last, when it is known.
+    pub fn listed_by(&self, series_id: i64) -> Result<Option<String>, Error> {
+        let sql = "SELECT walk.base_url FROM series JOIN walk USING (walk_id) WHERE series_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
+    }
+
     /// Whether a path below the root is that of a series that is placed or is being placed, or lies above one.
     pub fn leads_to_a_series(&self, path: &str) -> Result<bool, Error> {
         // '0' is the character behind '/': everything that begins with the path and a slash lies between
@@ -96,9 +109,7 @@ fn must_be_read_as_it_lies(path: &Path, write_access: rustix::io::Result<()>) ->
     if !matches!(write_access, Err(Errno::ROFS | Errno::ACCESS)) {
         return Ok(false);
     }
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if std::fs::metadata(PathBuf::from(log)).is_ok_and(|found| found.len() > 0) {
+    if has_log(path) {
         return Err(Error::NotClosed { path: path.to_owned() });
     }
     Ok(true)

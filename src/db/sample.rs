@@ -45,7 +45,8 @@ pub(crate) async fn place(
         stamp: "sample".to_owned(),
         license_sha256,
         proof: "count".to_owned(),
-        listed: series.fingerprint(),
+        moved_from: None,
+        listed: series.version(),
     };
     db.begin_commit(intent, instances).await.expect("a commit begins");
     db.complete(series_id, placed_at).await.expect("a commit ends");

@@ -30,6 +30,15 @@ fn overwrite_page(path: &Path, page: u64) {
     file.write_all(&[0xa5; 4096]).unwrap();
 }
 
+/// Leaves what a process that died leaves: a log, here one that holds nothing of use.
+fn leave_a_log(path: &Path) {
+    File::create(log(path)).unwrap().write_all(b"not empty").unwrap();
+}
+
+fn log(path: &Path) -> PathBuf {
+    path.with_file_name("state.sqlite-wal")
+}
+
 /// A record with a thousand queued series, closed.
 async fn filled(path: &Path) {
     let db = Db::open(path).unwrap();
@@ -72,7 +81,7 @@ async fn opening_a_record_again_changes_nothing() {
     let version = number(&db, "SELECT user_version FROM pragma_user_version").await;
     drop(db);
 
-    assert_eq!((kept, version), (1, 1));
+    assert_eq!((kept, version), (1, 2));
     assert_eq!(schema(&path), before);
     assert!(before.len() > 20);
 }
@@ -92,7 +101,7 @@ async fn a_record_of_a_newer_release_is_refused_and_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_refused_and_left_as_it_is() {
+async fn a_record_that_was_damaged_when_it_was_not_closed_is_refused_and_left_as_it_is() {
     let (_directory, path) = on_disk();
     filled(&path).await;
     let pages = fs::metadata(&path).unwrap().len() / 4096;
@@ -100,6 +109,7 @@ async fn a_damaged_record_is_refused_and_left_as_it_is() {
         let (_elsewhere, damaged) = on_disk();
         fs::copy(&path, &damaged).unwrap();
         overwrite_page(&damaged, page);
+        leave_a_log(&damaged);
         let before = fs::read(&damaged).unwrap();
 
         let refused = Db::open(&damaged).err();
@@ -117,7 +127,6 @@ async fn the_log_beside_a_refused_record_is_not_merged_into_it() {
     filled(&path).await;
     let db = Db::open(&path).unwrap();
     queue(&db, 1).await;
-    let log = |record: &Path| record.with_file_name("state.sqlite-wal");
     let (_elsewhere, damaged) = on_disk();
     fs::copy(&path, &damaged).unwrap();
     fs::copy(log(&path), log(&damaged)).unwrap();

@@ -133,7 +133,8 @@ impl SampleMirror {
             stamp: stamp.clone(),
             license_sha256: verified.license(),
             proof: verified.proof().to_string(),
-            listed: series.fingerprint(),
+            moved_from: None,
+            listed: series.version(),
         };
         self.db.begin_commit(intent, instances).await?;
         let placed = run_blocking(move || Ok(verified.commit(&root, &path, &stamp)?)).await?;

@@ -143,6 +143,16 @@ pub struct Series {
 }
 
 impl Series {
+    /// This series as it is listed now: what is compared with what was placed.
+    pub fn version(&self) -> SeriesVersion {
+        let place = SeriesPlace {
+            collection: self.collection.clone(),
+            patient_id: self.patient_id.clone(),
+            study_instance_uid: self.study_instance_uid.clone(),
+        };
+        SeriesVersion { place: Some(place), fingerprint: self.fingerprint() }
+    }
+
     /// What tells one version of this series from another.
     pub fn fingerprint(&self) -> SeriesFingerprint {
         SeriesFingerprint {
@@ -150,6 +160,41 @@ impl Series {
             size_bytes: self.file_size,
             submission_timestamp: self.submission_timestamp.clone(),
         }
+    }
+}
+
+/// Where a series stands above its instances.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(missing_docs, reason = "each is the level it is named after")]
+pub struct SeriesPlace {
+    pub collection: CollectionName,
+    pub patient_id: PatientId,
+    pub study_instance_uid: StudyInstanceUid,
+}
+
+impl fmt::Display for SeriesPlace {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { collection, patient_id, study_instance_uid } = self;
+        write!(formatter, "study {study_instance_uid} of patient `{patient_id}` of collection `{collection}`")
+    }
+}
+
+/// A version of a series at a place.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct SeriesVersion {
+    /// Where it is listed; an old record may not tell.
+    pub place: Option<SeriesPlace>,
+    /// Which images it has.
+    pub fingerprint: SeriesFingerprint,
+}
+
+impl SeriesVersion {
+    /// How a newer listing differs, as text for the user: in its images, else in its place.
+    pub fn difference(&self, newer: &Self) -> Option<String> {
+        self.fingerprint.difference(&newer.fingerprint).or_else(|| {
+            let (old, new) = (self.place.as_ref()?, newer.place.as_ref()?);
+            (old != new).then(|| format!("was {old}, now {new}"))
+        })
     }
 }
 

@@ -8,5 +8,8 @@ mod hierarchy;
 mod uid;
 
 pub use header::{HEADER_LIMIT, HeaderError, IdentifyingHeader, identify};
-pub use hierarchy::{CollectionName, Instance, Patient, PatientId, Series, SeriesFingerprint, Study};
+pub use hierarchy::{
+    CollectionName, Instance, Patient, PatientId, Series, SeriesFingerprint, SeriesPlace, SeriesVersion,
+    Study,
+};
 pub use uid::{LONGEST_UID, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, Uid, UidError};

@@ -41,7 +41,7 @@ pub struct Space {
 pub struct Root {
     path: PathBuf,
     pub(super) directory: Directory,
-    state: Directory,
+    pub(super) state: Directory,
     lock: Option<File>,
 }
 
@@ -49,7 +49,7 @@ impl Root {
     /// Opens a root to write to it, making it when it is not there; at most one process at a time can.
     pub fn lock(path: &Path) -> Result<Self, RootError> {
         let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
-        std::fs::create_dir_all(path).map_err(unusable)?;
+        make_durably(path).map_err(unusable)?;
         let mut root = Self::reach(path, Directory::make).map_err(unusable)?;
         root.state.make(STAGING).map_err(unusable)?;
         root.state.make(REPLACED).map_err(unusable)?;
@@ -149,6 +149,24 @@ impl Root {
         Ok(())
     }
 
+    /// Takes a series out of the tree into `replaced/`.
+    ///
+    /// What has left before is no error: a move that was interrupted takes this step again.
+    pub fn retire(&self, path: &SeriesPath, series: &SeriesInstanceUid, stamp: &str) -> io::Result<()> {
+        let parent = match self.parent_of(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            parent => parent?,
+        };
+        if parent.kind(path.name())?.is_some() {
+            let replaced = self.replaced()?;
+            // another name than that of a version which lay at the new place
+            parent.rename(path.name(), &replaced, &format!("{}~moved", replaced_name(series, stamp)))?;
+            replaced.sync()?;
+            parent.sync()?;
+        }
+        Ok(())
+    }
+
     /// Puts the directories around a placed series on stable storage once more, after an interrupted commit.
     pub fn sync_placed(&self, path: &SeriesPath) -> io::Result<()> {
         self.parent_of(path)?.sync()?;
@@ -188,6 +206,17 @@ impl Root {
             format!("{} is no directory, and one belongs there", place.display()),
         ))
     }
+}
+
+/// Makes a directory and those above it that are not there, and puts them on stable storage.
+fn make_durably(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+    make_durably(parent)?;
+    std::fs::create_dir_all(path)?;
+    Directory::open(parent)?.sync()
 }
 
 /// The name under which `replaced/` holds a version of a series.

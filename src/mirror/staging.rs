@@ -16,7 +16,7 @@ use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 pub const LICENSE: &str = "LICENSE";
 const INCOMING_LICENSE: &str = "incoming-license";
 /// Piece in which files are read back.
-const READ_PIECE: usize = 256 << 10;
+pub(super) const READ_PIECE: usize = 256 << 10;
 
 /// Why an instance cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -203,7 +203,8 @@ impl Staging {
             file.write_all(text)?;
             file.sync_data()?;
             self.directory.remove(LICENSE)?;
-            self.directory.rename(INCOMING_LICENSE, &self.directory, LICENSE)
+            self.directory.rename(INCOMING_LICENSE, &self.directory, LICENSE)?;
+            self.directory.sync()
         };
         write().map_err(|source| self.fault(source))?;
         self.license = Some(Sha256::digest(text).into());

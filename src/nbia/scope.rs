@@ -4,7 +4,7 @@ use super::dialect::Parameter;
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
 
 /// What a list is asked about; what is `None` is not asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// One collection.
     pub collection: Option<CollectionName>,

@@ -142,8 +142,8 @@ impl Draft {
         if !selection.matches(series) || !self.decided.insert(listed.series_id) {
             return None;
         }
-        let fingerprint = is_listed.then(|| series.fingerprint());
-        let decision = decide(fingerprint.as_ref(), listed.local.as_ref().map(local_state).as_ref());
+        let version = is_listed.then(|| series.version());
+        let decision = decide(version.as_ref(), listed.local.as_ref().map(local_state).as_ref());
         visit(Planned { series, decision: &decision });
         self.count(series, &decision);
         matches!(decision, Decision::Fetch(_)).then_some(listed.series_id)

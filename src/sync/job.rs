@@ -71,10 +71,38 @@ impl Cycle {
     }
 
     async fn open_staging(&self, job: &SeriesJob) -> Result<Staging, Failed> {
-        let recorded = self.db.staged_instances(job.series_id).await?;
+        let mut recorded = self.db.staged_instances(job.series_id).await?;
+        if recorded.is_empty() && job.attempts == 0 && self.may_reuse(job.series_id) {
+            recorded = self.stage_placed(job).await?;
+        }
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
         let opened = tokio::task::spawn_blocking(move || Staging::open(&root, &series, recorded));
         Ok(opened.await.map_err(Error::Task)??)
+    }
+
+    /// What lies in the tree in the version that is listed need not come again: it only moves, or is damaged in part.
+    ///
+    /// After a failed try it does: the service may have another version than its listing shows.
+    async fn stage_placed(&self, job: &SeriesJob) -> Result<Vec<Instance>, Error> {
+        let Some((path, version, instances)) = self.db.placed(job.series_id).await? else {
+            return Ok(Vec::new());
+        };
+        let Some(path) = SeriesPath::recorded(&path) else { return Ok(Vec::new()) };
+        if version.fingerprint.difference(&job.series.fingerprint()).is_some() {
+            return Ok(Vec::new());
+        }
+        let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
+        let linked = tokio::task::spawn_blocking(move || root.stage_placed(&series, &path, instances));
+        match linked.await.map_err(Error::Task)? {
+            Ok(linked) => {
+                self.db.store_staged(job.series_id, linked.clone()).await?;
+                Ok(linked)
+            }
+            Err(error) => {
+                debug!(series.uid = %job.series.series_instance_uid, "what lies in the tree cannot be used again: {error}");
+                Ok(Vec::new())
+            }
+        }
     }
 
     async fn record_staged(
@@ -112,11 +140,12 @@ impl Cycle {
         let component = |parent, identifier, forms| self.db.path_component(parent, identifier, forms);
         let path = SeriesPath::assigned(&job.series, component).await?;
         let intent = self.intent(job, &verified, &path);
-        let stamp = intent.stamp.clone();
-        self.db.begin_commit(intent, instances).await?;
+        let (stamp, left_stamp) = (intent.stamp.clone(), intent.stamp.clone());
+        let moved_from = self.db.begin_commit(intent, instances).await?;
         let root = Arc::clone(&self.root);
         let committed = tokio::task::spawn_blocking(move || verified.commit(&root, &path, &stamp));
         let placed = committed.await.map_err(Error::Task)??;
+        self.leave(moved_from, &job.series.series_instance_uid, &left_stamp).await?;
         self.db.complete(job.series_id, self.now()).await?;
         Ok(placed)
     }
@@ -129,7 +158,8 @@ impl Cycle {
             stamp: self.stamp(),
             license_sha256: verified.license(),
             proof: verified.proof().to_string(),
-            listed: job.series.fingerprint(),
+            moved_from: None,
+            listed: job.series.version(),
         }
     }
 

@@ -7,10 +7,12 @@ mod cycle;
 mod draft;
 mod job;
 mod judge;
+mod novelty;
 mod outage;
 mod planning;
 mod pool;
 mod progress;
+mod prune;
 mod recover;
 mod remote;
 
@@ -21,11 +23,16 @@ use crate::mirror::{CommitError, RootError, StagingError};
 use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
+pub use crate::db::Confirmation;
 pub use crate::nbia::chain;
-pub use check::{CheckTotals, Damage, check};
+pub use check::{
+    Aim, CheckTotals, Damage, Found, Pass, Question, Run, Sample, Share, Statement, Statements, check,
+    next_sample,
+};
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
 pub use progress::{Progress, RunningSeries};
+pub use prune::{Obsolete, ObsoleteKind, obsolete};
 
 /// Whether selections want a series; without any it is every one.
 fn is_wanted(selections: &[Selection], series: &Series) -> bool {
@@ -43,6 +50,8 @@ pub struct Options {
     pub jobs: JobOptions,
     /// What must stay free on the disk.
     pub disk: DiskOptions,
+    /// When a series that is no longer listed counts as withdrawn.
+    pub withdrawal: Confirmation,
     /// How a series is fetched.
     pub fetch: fetch::Options,
 }
@@ -54,6 +63,7 @@ impl Default for Options {
             max_bytes: None,
             jobs: JobOptions::default(),
             disk: DiskOptions::default(),
+            withdrawal: Confirmation { listings: 3, seconds_apart: 24 * 3600 },
             fetch: fetch::Options::default(),
         }
     }
@@ -140,6 +150,8 @@ pub enum Event {
     Placed(SeriesEvent),
     /// A series is given up until someone asks again.
     Parked(SeriesEvent),
+    /// Enough listings in a row did not show a series of the tree.
+    Withdrawn(SeriesEvent),
     /// A series will be tried again.
     Retrying { series_instance_uid: String, reason: String, pause: Duration },
     /// The service does not answer; it is asked again until `give_up`.

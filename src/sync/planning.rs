@@ -1,22 +1,18 @@
 //! From a selection to a queue: walks go into the record, every listed series is decided, what is wanted is enqueued.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use tokio::sync::mpsc;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::cycle::Cycle;
 use super::draft::{Draft, PAGE, Plan, Planned, Walked, whole_collection};
 use super::remote::{Place, Places};
-use super::{Error, Event};
+use super::{Error, Event, SeriesEvent};
 use crate::db::{Remark, Walk, WatermarkKey};
 use crate::dicom::CollectionName;
-use crate::nbia::{Client, Scope, Traffic};
+use crate::nbia::{Scope, Traffic};
 use crate::plan::{self, Listed, Outcome, Selection, describe};
 
 /// Scopes that are walked at once; the client's rate is the real limit.
@@ -25,8 +21,6 @@ const WALKS_AT_ONCE: usize = 4;
 const LISTED_QUEUE: usize = 16;
 /// Outages that one walk sits out; a service that comes and goes must not hold it for ever.
 const MOST_OUTAGES: u32 = 20;
-/// How far before the watermark is asked: the service compares days, in its own time zone.
-const OVERLAP_DAYS: i64 = 1;
 
 impl Cycle {
     /// Walks everything that the selections name, and decides.
@@ -57,65 +51,15 @@ impl Cycle {
         Ok(draft.finish(self.traffic(Traffic::requests)))
     }
 
-    async fn known_places(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {
+    pub(super) async fn known_places(
+        &self,
+        selection: &Selection,
+        draft: &mut Draft,
+    ) -> Result<Vec<Place>, Error> {
         let Places { to_walk, known, refused } = self.places(selection).await?;
         draft.totals.unwalked.extend(refused);
         draft.found.extend(known.iter().flat_map(|collection| selection.collections_named(collection)));
         Ok(to_walk)
-    }
-
-    async fn places_to_sync(&self, selection: &Selection, draft: &mut Draft) -> Result<Vec<Place>, Error> {
-        let began = self.now();
-        let mut places = Vec::new();
-        for place in self.known_places(selection, draft).await? {
-            let Some(key) = watermark_key(selection, &place) else {
-                places.push(place);
-                continue;
-            };
-            let synced_to = self.db.watermark(key.clone()).await?;
-            let is_usable = |synced_to: &i64| place.remote.tells_what_is_new() && *synced_to <= began;
-            match synced_to.filter(is_usable) {
-                Some(synced_to) => match self.new_places(&place, &key.collection, synced_to).await {
-                    // an empty answer may hide a failure: the watermark stays, which costs nothing
-                    Ok(new) if new.is_empty() => continue,
-                    Ok(new) => places.extend(new),
-                    Err(error) => draft.could_not_list(&place.scope, error)?,
-                },
-                // never synced, or by a clock that was ahead, or the service cannot be asked for what is new
-                None => places.push(place),
-            }
-            draft.watermarks.push((key, began));
-        }
-        Ok(places)
-    }
-
-    /// What NewPatientsInCollection and NewStudiesInPatientCollection name, as places to walk.
-    async fn new_places(
-        &self,
-        place: &Place,
-        collection: &CollectionName,
-        synced_to: i64,
-    ) -> Result<Vec<Place>, Error> {
-        let since = day_of(synced_to).saturating_sub(OVERLAP_DAYS.days());
-        self.tell(Event::Walking { scope: format!("collection `{collection}` since {since}") }).await;
-        let patients = async |client: &Client| client.new_patients(collection, since).await?.read_all().await;
-        let patients: BTreeSet<_> =
-            self.ask(&place.remote, patients).await?.into_iter().map(|patient| patient.patient_id).collect();
-        let studies = async |client: &Client| client.new_studies(collection, since).await?.read_all().await;
-        let mut studies = self.ask(&place.remote, studies).await?;
-        studies.retain(|study| !patients.contains(&study.patient_id));
-        let of_patient =
-            patients.into_iter().map(|patient_id| Scope { patient_id: Some(patient_id), ..Scope::default() });
-        let of_study = studies.into_iter().map(|study| Scope {
-            patient_id: Some(study.patient_id),
-            study_instance_uid: Some(study.study_instance_uid),
-            ..Scope::default()
-        });
-        let places = of_patient.chain(of_study).map(|scope| Place {
-            remote: Arc::clone(&place.remote),
-            scope: Scope { collection: Some(collection.clone()), ..scope },
-        });
-        Ok(places.collect())
     }
 
     async fn plan_places(
@@ -259,28 +203,55 @@ impl Cycle {
         if !walked.outcome.is_whole || walked.outcome.series_rows == 0 {
             return Ok(());
         }
+        if draft.run_id.is_some() {
+            self.withdraw(collection, walked).await?;
+        }
         let unlisted = self.db.unlisted_series(collection, walked.walk_id).await?;
-        let before = draft.totals.withdrawn;
         for listed in &unlisted {
             draft.decide(selection, listed, false, visit);
         }
-        let withdrawn = draft.totals.withdrawn - before;
-        if withdrawn > 0 {
-            info!("{withdrawn} series of collection `{collection}` are no longer listed; their files stay");
+        if !unlisted.is_empty() {
+            info!(
+                "{} series of collection `{collection}` are in the tree and not listed; their files stay",
+                unlisted.len()
+            );
+        }
+        Ok(())
+    }
+
+    /// Counts a whole listing, and records what has been missing in enough of them.
+    async fn withdraw(&self, collection: &CollectionName, walked: &Walked) -> Result<(), Error> {
+        let Walked { walk_id, started_at, .. } = *walked;
+        let confirmation = self.options.withdrawal;
+        for listed in self.db.count_absences(collection, walk_id, started_at, confirmation).await? {
+            let series_instance_uid = listed.series.series_instance_uid.to_string();
+            let reason = format!(
+                "{} whole listings of `{collection}` did not show it; its files stay",
+                confirmation.listings
+            );
+            warn!(series.uid = %series_instance_uid, "series {series_instance_uid} is withdrawn: {reason}");
+            self.count(|totals| totals.withdrawn += 1);
+            let instances = u64::from(listed.series.image_count.unwrap_or(0));
+            let bytes = listed.series.file_size.unwrap_or(0);
+            let event = SeriesEvent {
+                series_instance_uid,
+                instances,
+                bytes,
+                attempts: 0,
+                reason: Some(reason),
+                path: None,
+            };
+            self.tell(Event::Withdrawn(event)).await;
         }
         Ok(())
     }
 }
 
 /// The watermark that a place stands for, when it is a whole collection.
-fn watermark_key(selection: &Selection, place: &Place) -> Option<WatermarkKey> {
+pub(super) fn watermark_key(selection: &Selection, place: &Place) -> Option<WatermarkKey> {
     Some(WatermarkKey {
         base_url: place.remote.base_url().to_owned(),
         collection: whole_collection(&place.scope)?.clone(),
         narrowed_by: selection.narrowed_by(),
     })
-}
-
-fn day_of(seconds: i64) -> Date {
-    Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH).to_zoned(TimeZone::UTC).date()
 }

@@ -16,6 +16,7 @@ impl Cycle {
         for intent in self.db.commit_intents().await? {
             self.replay(intent).await?;
         }
+        self.replay_removals().await?;
         let requeued = self.db.requeue_running().await?;
         if requeued > 0 {
             info!("{requeued} series were under way when the last run ended; they are queued again");
@@ -49,9 +50,23 @@ impl Cycle {
         }
         self.root.sync_placed(&path).map_err(Error::Disk)?;
         self.root.set_aside(&intent.series_instance_uid, &intent.stamp).map_err(Error::Disk)?;
+        self.leave(intent.moved_from, &intent.series_instance_uid, &intent.stamp).await?;
         self.db.complete(intent.series_id, self.now()).await?;
         info!(series.uid = %intent.series_instance_uid, "finished the interrupted commit of series {}", intent.series_instance_uid);
         Ok(())
+    }
+
+    /// A version that has arrived at a new place leaves the old one.
+    pub(super) async fn leave(
+        &self,
+        moved_from: Option<String>,
+        series: &SeriesInstanceUid,
+        stamp: &str,
+    ) -> Result<(), Error> {
+        let Some(path) = moved_from.as_deref().and_then(SeriesPath::recorded) else { return Ok(()) };
+        let (root, series, stamp) = (Arc::clone(&self.root), series.clone(), stamp.to_owned());
+        let left = tokio::task::spawn_blocking(move || root.retire(&path, &series, &stamp));
+        left.await.map_err(Error::Task)?.map_err(Error::Disk)
     }
 
     /// Staged files whose digests are recorded wait for their series; everything else goes.

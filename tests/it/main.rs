@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod changes;
 mod client;
 mod commands;
+mod crash;
 mod dialects;
 mod docs;
 mod faults;
 mod liars;
 mod mirror;
+mod proof;
 mod query;
 mod resume;
 mod screens;

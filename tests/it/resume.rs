@@ -121,8 +121,9 @@ fn a_commit_that_was_interrupted_after_its_rename_is_ended_at_start() {
     record
         .execute_batch(
             "INSERT INTO staged_instance SELECT * FROM instance;
-             INSERT INTO commit_intent SELECT series_id, path, '7', license_sha256, proof, listed_image_count,
-                 listed_size_bytes, listed_submission_timestamp FROM placement;
+             INSERT INTO commit_intent (series_id, path, stamp, license_sha256, proof, listed_image_count,
+                 listed_size_bytes)
+             SELECT series_id, path, '7', license_sha256, proof, listed_image_count, listed_size_bytes FROM placement;
              DELETE FROM placement; DELETE FROM instance; UPDATE series_job SET state = 'running';",
         )
         .unwrap();
