@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::chain;
 use super::cycle::Cycle;
-use super::judge::{Cause, Verdict, cause_of, chain, judge};
+use super::judge::{Cause, Verdict, cause_of, judge};
 use super::progress::RunningSeries;
 use super::{Error, Event, SeriesEvent};
 use crate::db::{CommitIntent, Failure, SeriesJob};
@@ -53,6 +54,7 @@ impl Cycle {
     }
 
     async fn attempt(&self, job: &SeriesJob, arrived: Arc<AtomicU64>) -> Result<Placed, Failed> {
+        self.remote_at(&job.base_url).until_it_answers().await?;
         let staging = self.open_staging(job).await?;
         let (staged, reports) = mpsc::channel(STAGED_BATCH);
         let fetch = Fetch {
