@@ -5,6 +5,7 @@
 //! has changed are in `commands`.
 
 use std::ffi::OsString;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -170,5 +171,45 @@ fn a_root_that_is_moved_away_in_mid_run_is_never_begun_anew_in_its_old_place() {
     assert!(!trouble.lab.root().exists(), "{ended:?}");
     std::fs::rename(&away, trouble.lab.root()).unwrap();
     trouble.mirror().assert_code(0);
+    trouble.assert_whole(&trouble.lab.root());
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the test does what a hand does")]
+fn a_link_in_the_tree_is_followed_out_of_it_by_no_command() {
+    let trouble = Trouble::with(2, 500);
+    trouble.mirror().assert_code(0);
+    let outside = trouble.lab.beside("outside");
+    let study = trouble.lab.root().join(format!("{COLLECTION}/TEST-0001/1.2.826.1.1"));
+    let (series, instance) = (study.join("1.2.826.1.1.1"), study.join("1.2.826.1.1.2/1.2.826.1.1.2.1.dcm"));
+    std::fs::rename(&series, &outside).unwrap();
+    symlink(&outside, &series).unwrap();
+    std::fs::remove_file(&instance).unwrap();
+    symlink(outside.join("1.2.826.1.1.1.1.dcm"), &instance).unwrap();
+    let before = tree(&outside);
+
+    let served = FakeTcia::start(&trouble.lab.root());
+    for (series, instance) in [("1.2.826.1.1.1", "1.2.826.1.1.1.1"), ("1.2.826.1.1.2", "1.2.826.1.1.2.1")] {
+        let asked = [format!("SeriesInstanceUID={series}"), format!("SOPInstanceUID={instance}")];
+        let base_url = served.base_url("nbia-v4");
+        let query = [
+            "--base-url",
+            &base_url,
+            "query",
+            "getSingleImage",
+            &asked[0],
+            &asked[1],
+            "--output",
+            "/dev/null",
+        ];
+        trouble.lab.run_as_configured(&query).assert_code(1);
+    }
+    let found = trouble.lab.run(&["verify"]).assert_code(3);
+    trouble.lab.run(&["verify", "--repair"]);
+    trouble.lab.run(&["prune", "--older-than", "0s"]);
+
+    assert!(found.stdout.contains("1.2.826.1.1.2.1.dcm"), "{found:?}");
+    assert!(tree(&outside) == before, "what the links lead to is as it was");
+    trouble.lab.run(&["verify"]).assert_code(0);
     trouble.assert_whole(&trouble.lab.root());
 }

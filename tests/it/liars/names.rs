@@ -55,7 +55,7 @@ fn nothing_that_a_terminal_would_obey_is_printed() {
     lie(&liar);
     let lab = Lab::new(&liar.base_url("nbia-v4"));
     lab.configure("[jobs]\nfetch = \"series\"");
-    let commands: [(&[&str], i32); 17] = [
+    let commands: [(&[&str], i32); 21] = [
         (&["plan", "--all-collections"], 0),
         (&["--json", "plan", "--all-collections"], 0),
         (&["-vv", "mirror", "--all-collections"], 3),
@@ -67,6 +67,10 @@ fn nothing_that_a_terminal_would_obey_is_printed() {
         (&["--log-format", "json", "retry"], 3),
         (&["verify"], 3),
         (&["--json", "verify"], 3),
+        (&["verify", "--remote"], 3),
+        (&["--json", "verify", "--remote"], 3),
+        (&["prune", "--dry-run"], 0),
+        (&["--json", "prune", "--dry-run"], 0),
         (&["query", "getCollectionValues"], 0),
         (&["query", "getSeries"], 0),
         (&["query", "getSeries", &format!("Collection=C{OBEYED}z")], 1),
