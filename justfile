@@ -25,5 +25,9 @@ machete:
 demo:
     cargo run --locked --release -- demo
 
+# Each target for so many seconds.
+fuzz seconds="20":
+    tests/fuzz/run {{seconds}}
+
 bench:
     cargo bench --locked

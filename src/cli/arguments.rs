@@ -10,6 +10,7 @@ use crate::config::{parse_bytes, parse_rate};
 use crate::dicom::{SeriesInstanceUid, StudyInstanceUid};
 use crate::fetch::How;
 use crate::nbia::{Dialect, Rate};
+use crate::sync::Share;
 
 /// Exit codes of the commands that fetch.
 pub(super) const FETCH_CODES: &str = "Exit codes: 0 all that was asked is done · 1 could not go on, or something named is not listed; jobs are kept
@@ -27,8 +28,9 @@ Examples: tcia-mirror query getCollectionValues
           tcia-mirror query getImage SeriesInstanceUID=1.3.6.1.4.1.14519.5.2.1.7695.2311.4981 --output series.zip
           tcia-mirror --base-url https://nbia.example.org query --probe";
 const VERIFY_CODES: &str =
-    "Exit codes: 0 everything is as recorded, or was repaired · 1 failed · 2 usage or configuration
-            3 damage was found and remains · 10 another process holds the root (--repair) · 130, 143 stopped";
+    "Exit codes: 0 everything is as recorded, or was repaired · 1 failed, or the service did not answer (--remote)
+            2 usage or configuration · 3 damage or a difference was found and remains
+            10 another process holds the root (--repair) · 130, 143 stopped; the same command goes on";
 
 /// Keeps a verified, durable copy of collections of The Cancer Imaging Archive.
 #[derive(Debug, Parser)]
@@ -125,6 +127,9 @@ pub(super) enum Command {
     /// The whole story without a network: a sample archive on loopback, mirrored and verified
     #[command(after_help = READ_CODES)]
     Demo,
+    /// Remove withdrawn and replaced data, only when asked
+    #[command(after_help = READ_CODES)]
+    Prune(Prune),
     /// Print a completion script for a shell
     #[command(after_help = READ_CODES)]
     Completions(Completions),
@@ -155,6 +160,16 @@ pub(super) struct Sync {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Prune {
+    /// How long data must be withdrawn or replaced, like 30d or 12h; without it `[disk] retain`
+    #[arg(long, value_name = "AGE")]
+    pub(super) older_than: Option<humantime::Duration>,
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Resume {
     #[command(flatten)]
     pub(super) download: DownloadFlags,
@@ -170,9 +185,18 @@ pub(super) struct Planning {
 pub(super) struct Verify {
     #[command(flatten)]
     pub(super) selection: SelectionFlags,
-    /// Fetch again what is missing or damaged
+    /// Fetch again what is missing or damaged: single images where the service has them
     #[arg(long)]
     pub(super) repair: bool,
+    /// Only so many of the series, like 5%: each sample goes on behind the last one, so that in the end all were read
+    #[arg(long, value_name = "PERCENT")]
+    pub(super) sample: Option<Share>,
+    /// Ask the service about each series too, and state for each collection what was compared
+    #[arg(long)]
+    pub(super) remote: bool,
+    /// Begin anew, also where the last verification of the same series was cut off
+    #[arg(long)]
+    pub(super) restart: bool,
     #[command(flatten)]
     pub(super) download: DownloadFlags,
 }

@@ -13,14 +13,14 @@ use url::Url;
 use super::arguments::{DownloadFlags, Global};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, configure};
+use super::session::{Session, clock, configure};
 use crate::config::Config;
 use crate::db::Reader;
 use crate::mirror::Root;
 use crate::nbia::Dialect;
 use crate::plan::Selection;
 use crate::serve::{self, ServedMirror};
-use crate::sync::{Report, check};
+use crate::sync::{Aim, Pass, Question, Report, check};
 use crate::{demo, sync};
 
 /// Where the demo mirrors to when `--root` does not say.
@@ -139,7 +139,11 @@ async fn mirror(
 async fn verify(config: &Config, story: &Story) -> anyhow::Result<Exit> {
     let root = Arc::new(Root::open(&config.root)?);
     let reader = Reader::open(&root.state_file())?;
-    let totals = check(&root, &reader, &[], config.sync.parallel, &mut |_| ()).await?;
+    let at_once = config.sync.parallel;
+    let question = Question { selections: &[], sample: None, at_once, services: Vec::new(), clock };
+    let mut pass = Pass::anew(&root, &question);
+    let totals = check(&root, &reader, &question, &mut pass, &mut |_| ()).await?.totals;
+    pass.close(Aim::Find);
     story.tell(&format!(
         "   {} instances, {} as recorded, {} damaged.",
         totals.instances,

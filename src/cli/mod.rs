@@ -7,17 +7,18 @@ mod completions;
 mod demo;
 mod exit;
 mod logs;
-mod manifest;
 mod mirror;
 mod plan;
 mod print;
 mod progress;
+mod prune;
 mod query;
 mod resume;
 mod retry;
 mod serve;
 mod session;
 mod signals;
+mod statement;
 mod status;
 mod sync;
 mod verify;
@@ -58,6 +59,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Sync(command) => sync::run(&global, command, bars).await,
         Command::Status => status::run(&global),
         Command::Verify(command) => verify::run(&global, command, bars).await,
+        Command::Prune(command) => prune::run(&global, command, bars).await,
         Command::Retry(command) => retry::run(&global, command, bars).await,
         Command::Query(command) => query::run(&global, command).await,
         Command::Serve(command) => serve::run(&global, command).await,

@@ -1,7 +1,9 @@
 //! What every command that works on a mirror needs: configuration, client, cycle, signals, someone who watches.
 
+use std::error::Error;
+use std::fs;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +14,13 @@ use tokio::sync::mpsc;
 
 use super::arguments::{DownloadFlags, Global, SelectionFlags};
 use super::exit::{Exit, UsageError};
+use super::print;
 use super::progress::Watcher;
 use super::signals::Signals;
-use super::{manifest, print};
 use crate::config::{Config, Overrides, Select};
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid};
 use crate::nbia::Client;
-use crate::plan::Selection;
+use crate::plan::{Selection, read_manifest};
 use crate::sync::{self, Cycle, Event, Report, Setup};
 
 /// Events that may wait to be shown.
@@ -128,9 +130,18 @@ fn with_manifests(
 ) -> anyhow::Result<Vec<SeriesInstanceUid>> {
     let mut series = series.to_vec();
     for path in manifests {
-        series.extend(manifest::read(path)?);
+        series.extend(manifest(path)?);
     }
     Ok(series)
+}
+
+/// The series that a file names.
+fn manifest(path: &Path) -> Result<Vec<SeriesInstanceUid>, UsageError> {
+    let wrong = |error: &dyn Error| {
+        UsageError(format!("cannot use the manifest {}: {}", path.display(), sync::chain(error)))
+    };
+    let text = fs::read(path).map_err(|error| wrong(&error))?;
+    read_manifest(&text).map_err(|error| wrong(&error))
 }
 
 /// Runs a command that fetches, from the lock on the root to the exit code.
@@ -191,15 +202,6 @@ impl Session {
         }
         self.watcher.finish();
         Ok(outcome)
-    }
-
-    /// Runs work that may be left where it stands; an error is the exit code of the signal that came first.
-    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
-        tokio::select! {
-            biased;
-            () = self.signals.drain.cancelled() => Err(self.signals.received().unwrap_or(Exit::Failed)),
-            done = work => Ok(done),
-        }
     }
 
     /// Says how a run ended and what that means to a script.

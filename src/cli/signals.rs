@@ -51,6 +51,15 @@ impl Signals {
         Ok(Self { drain, abort, received, _listener: listener })
     }
 
+    /// Runs work that may be left where it stands; an error is the exit code of the signal that came first.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Result<T, Exit> {
+        tokio::select! {
+            biased;
+            () = self.drain.cancelled() => Err(self.received().unwrap_or(Exit::Failed)),
+            done = work => Ok(done),
+        }
+    }
+
     /// The exit code of the signal that came, if one came.
     pub(super) fn received(&self) -> Option<Exit> {
         let code = self.received.load(Ordering::Relaxed);

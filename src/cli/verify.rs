@@ -1,7 +1,9 @@
-//! `verify`: re-hash what lies on disk against the record, and fetch again what is damaged when asked.
+//! `verify`: re-hash what lies on disk against the record, ask the service about it, and fetch again what is damaged.
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::bail;
 use indicatif::MultiProgress;
@@ -10,12 +12,15 @@ use serde_json::json;
 use super::arguments::{Global, Verify};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, configure, configure_locally, local_selections};
+use super::session::{Session, clock, configure, configure_locally, local_selections};
+use super::signals::Signals;
+use super::statement::{self, time};
 use crate::config::Config;
 use crate::db::Reader;
 use crate::mirror::{ProblemKind, Root};
+use crate::nbia::Client;
 use crate::plan::Selection;
-use crate::sync::{CheckTotals, Damage, check};
+use crate::sync::{Aim, CheckTotals, Damage, Found, Pass, Question, check, next_sample};
 
 pub(super) async fn run(
     global: &Global,
@@ -23,106 +28,216 @@ pub(super) async fn run(
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
     let repairs = command.repair && !command.download.dry_run;
-    let configure = if repairs { configure } else { configure_locally };
+    let configure = if repairs || command.remote { configure } else { configure_locally };
     let config = configure(global, &command.download)?;
     let selections = local_selections(&command.selection)?;
     if !Root::state_file_of(&config.root).exists() {
         Root::open(&config.root)?;
     }
-    let session = if repairs { Some(Session::open(&config, global.json, bars).await?) } else { None };
-    let finding = find(global, &config, &selections);
-    let found = match &session {
-        None => finding.await?,
-        Some(session) => match session.unless_stopped(finding).await {
-            Ok(found) => found?,
-            Err(exit) => return Ok(exit),
-        },
+    let watch = Watch::open(global, &config, repairs, bars).await?;
+    let root = Arc::new(Root::open(&config.root)?);
+    let question = question(&command, &config, &root, &selections, watch.signals())?;
+    let aim = if repairs { Aim::Repair } else { Aim::Find };
+    let mut pass =
+        if command.restart { Pass::anew(&root, &question) } else { Pass::open(&root, &question, aim) };
+    say_where_it_goes_on(&pass);
+    let mut wounds = Wounds::new();
+    let finding = find(global, &root, &question, &mut pass, &mut wounds);
+    let found = match watch.signals().unless_stopped(finding).await {
+        Ok(found) => found?,
+        Err(exit) => {
+            print::talk("the same command goes on where this one was stopped");
+            return Ok(exit);
+        }
     };
-    let Found { totals, damaged } = found;
-    let ended = match session {
-        Some(session) if !damaged.is_empty() => repair(session, &damaged).await,
-        _ => Ok((0, Exit::Done)),
-    };
+    let ended = watch.repair(&wounds).await;
     // what was found is found, also where the repair could not go on
-    conclude(global, &totals, ended.as_ref().map_or(0, |(repaired, _)| *repaired))?;
+    conclude(global, &question, &pass, &found, ended.as_ref().map_or(0, |(repaired, _)| *repaired))?;
     let (repaired, exit) = ended?;
-    if !selections.is_empty() && totals.instances == 0 {
+    if !matches!(exit, Exit::Interrupted | Exit::Terminated) {
+        pass.close(aim);
+    }
+    if !selections.is_empty() && found.totals.instances == 0 {
         bail!("nothing in the mirror matches the selection");
     }
-    let remaining = totals.damaged() - repaired;
-    Ok(if exit == Exit::Done && remaining > 0 { Exit::Parked } else { exit })
+    Ok(judge(&found, repaired, exit))
 }
 
-struct Found {
-    totals: CheckTotals,
-    /// Damaged series, with how many of their files can be fetched again.
-    damaged: BTreeMap<i64, u64>,
+/// What the end of a repair and what remains mean to a script.
+fn judge(found: &Found, repaired: u64, exit: Exit) -> Exit {
+    let is_proven = found.statements.values().all(|statement| statement.not_answered == 0);
+    match exit {
+        Exit::Done if found.totals.damaged() > repaired => Exit::Parked,
+        Exit::Done if !is_proven => Exit::Failed,
+        exit => exit,
+    }
 }
 
-async fn find(global: &Global, config: &Config, selections: &[Selection]) -> anyhow::Result<Found> {
-    let root = Arc::new(Root::open(&config.root)?);
+/// Who listens for signals: the session of a repair, or a reader alone.
+enum Watch {
+    Repairing(Box<Session>),
+    Reading(Signals),
+}
+
+impl Watch {
+    async fn open(
+        global: &Global,
+        config: &Config,
+        repairs: bool,
+        bars: Option<MultiProgress>,
+    ) -> anyhow::Result<Self> {
+        if repairs {
+            return Ok(Self::Repairing(Box::new(Session::open(config, global.json, bars).await?)));
+        }
+        Ok(Self::Reading(Signals::listen(Duration::ZERO)?))
+    }
+
+    fn signals(&self) -> &Signals {
+        match self {
+            Self::Repairing(session) => &session.signals,
+            Self::Reading(signals) => signals,
+        }
+    }
+
+    /// Fetches damaged series again, where that was asked for; gives how many damaged files that has mended.
+    async fn repair(self, wounds: &Wounds) -> anyhow::Result<(u64, Exit)> {
+        match self {
+            Self::Repairing(session) if !wounds.is_empty() => repair(*session, wounds).await,
+            _ => Ok((0, Exit::Done)),
+        }
+    }
+}
+
+fn question<'a>(
+    command: &Verify,
+    config: &Config,
+    root: &Root,
+    selections: &'a [Selection],
+    signals: &Signals,
+) -> anyhow::Result<Question<'a>> {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let services = if command.remote { &config.services[..] } else { &[] };
+    let client =
+        |service| Client::new(service, signals.abort.clone(), clock, fastrand::Rng::new()).map(Arc::new);
+    Ok(Question {
+        selections,
+        sample: command.sample.map(|share| next_sample(root, selections, share, fastrand::u64(..))),
+        at_once: command.download.parallel.map_or_else(cores, |parallel| parallel as usize),
+        services: services.iter().map(client).collect::<Result<_, _>>()?,
+        clock,
+    })
+}
+
+fn say_where_it_goes_on(pass: &Pass<'_>) {
+    let [first, earlier @ .., _this] = pass.runs() else { return };
+    let (series, bytes) = earlier
+        .iter()
+        .chain([first])
+        .fold((0, 0), |(series, bytes), run| (series + run.series, bytes + run.bytes));
+    print::talk(&format!(
+        "going on with the verification that began {}: {series} series, {}, were read so far; --restart begins anew",
+        time(first.began_at),
+        print::bytes(bytes)
+    ));
+}
+
+/// What is to be fetched again of a series.
+#[derive(Clone, Copy, Debug)]
+struct Wound {
+    /// Files that are damaged, and the series itself where it is not what the service has.
+    files: u64,
+    /// Whether they are instances, so that the others need not be fetched.
+    is_of_instances: bool,
+}
+
+type Wounds = BTreeMap<i64, Wound>;
+
+async fn find(
+    global: &Global,
+    root: &Arc<Root>,
+    question: &Question<'_>,
+    pass: &mut Pass<'_>,
+    wounds: &mut Wounds,
+) -> anyhow::Result<Found> {
     let reader = Reader::open(&root.state_file())?;
-    let mut damaged = BTreeMap::new();
     let mut printed = Ok(());
     let mut report = |damage: Damage| {
-        if let Some((series_id, _)) =
-            damage.series.as_ref().filter(|_| damage.problem.kind != ProblemKind::Unexpected)
-        {
-            *damaged.entry(*series_id).or_insert(0) += 1;
+        let can_be_fetched = !matches!(damage.problem.kind, ProblemKind::Unexpected | ProblemKind::Withdrawn);
+        if let Some((series_id, _)) = damage.series.as_ref().filter(|_| can_be_fetched) {
+            let wound = wounds.entry(*series_id).or_insert(Wound { files: 0, is_of_instances: true });
+            wound.files += 1;
+            wound.is_of_instances &= damage.problem.sop_instance_uid.is_some();
         }
         if printed.is_ok() {
             printed = show(global.json, &damage);
         }
     };
-    let totals = check(&root, &reader, selections, config.sync.parallel, &mut report).await?;
+    let found = check(root, &reader, question, pass, &mut report).await?;
     printed?;
-    Ok(Found { totals, damaged })
+    Ok(found)
 }
 
 fn show(as_json: bool, damage: &Damage) -> anyhow::Result<()> {
-    let Damage { problem, series } = damage;
+    let Damage { problem, series, reason } = damage;
     if as_json {
-        return print::json(&json!({
+        let mut line = json!({
             "path": problem.path, "problem": problem.kind,
             "series_instance_uid": series.as_ref().map(|(_, uid)| uid), "sop_instance_uid": problem.sop_instance_uid,
-        }));
+        });
+        if let Some(reason) = reason {
+            line["reason"] = json!(reason);
+        }
+        return print::json(&line);
     }
     let kind = match problem.kind {
         ProblemKind::Missing => "missing",
         ProblemKind::Corrupt => "corrupt",
         ProblemKind::Unexpected => "unexpected",
         ProblemKind::Unreadable => "unreadable",
+        ProblemKind::Differs => "differs",
+        ProblemKind::Withdrawn => "withdrawn",
     };
-    print::data(&format!("{kind}: {}", print::plain(&problem.path)))
+    let why = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
+    print::data(&format!("{kind}: {}{}", print::plain(&problem.path), print::plain(&why)))
 }
 
-/// Fetches damaged series again; gives how many damaged files that has mended.
-async fn repair(mut session: Session, damaged: &BTreeMap<i64, u64>) -> anyhow::Result<(u64, Exit)> {
+async fn repair(mut session: Session, wounds: &Wounds) -> anyhow::Result<(u64, Exit)> {
     let cycle = session.cycle.clone();
-    let outcome = session.watch(cycle.repair(damaged.keys().copied().collect())).await?;
+    let series: Vec<_> = wounds.keys().copied().collect();
+    // where the service has something else, nothing of ours is right
+    let afresh = wounds.iter().filter(|(_, wound)| !wound.is_of_instances).map(|(series_id, _)| *series_id);
+    let outcome = session.watch(cycle.repair(series.clone(), afresh.collect())).await?;
     let report = match (outcome, session.signals.received()) {
         (_, Some(exit)) => return Ok((0, exit)),
         (outcome, None) => outcome?,
     };
     if report.totals.parked == 0 && report.left == 0 {
-        return Ok((damaged.values().sum(), Exit::Done));
+        return Ok((wounds.values().map(|wound| wound.files).sum(), Exit::Done));
     }
-    let unfinished = cycle.unfinished(damaged.keys().copied().collect()).await?;
-    let mended =
-        damaged.iter().filter(|(series_id, _)| !unfinished.contains(series_id)).map(|(_, files)| files).sum();
-    Ok((mended, Exit::Parked))
+    let unfinished = cycle.unfinished(series).await?;
+    let mended = wounds.iter().filter(|(series_id, _)| !unfinished.contains(series_id));
+    Ok((mended.map(|(_, wound)| wound.files).sum(), Exit::Parked))
 }
 
-fn conclude(global: &Global, totals: &CheckTotals, repaired: u64) -> anyhow::Result<()> {
+fn conclude(
+    global: &Global,
+    question: &Question<'_>,
+    pass: &Pass<'_>,
+    found: &Found,
+    repaired: u64,
+) -> anyhow::Result<()> {
     if global.json {
-        return print::json(&json!({ "summary": {
-            "instances": totals.instances, "bytes": totals.bytes, "ok": totals.ok, "missing": totals.missing,
-            "corrupt": totals.corrupt, "unexpected": totals.unexpected, "unreadable": totals.unreadable,
-            "repaired": repaired,
-        }}));
+        statement::print_json(question, pass, found)?;
+        return summary(&found.totals, repaired, !question.services.is_empty());
     }
+    statement::print_text(question, pass, found)?;
+    let totals = &found.totals;
+    let differing = match totals.differing {
+        0 => String::new(),
+        series => format!(", {series} series not as the service has them"),
+    };
     print::data(&format!(
-        "{} instances, {}: {} as recorded, {} missing, {} corrupt, {} unexpected, {} unreadable; repaired {repaired}",
+        "{} instances, {}: {} as recorded, {} missing, {} corrupt, {} unexpected, {} unreadable{differing}; repaired {repaired}",
         totals.instances,
         print::bytes(totals.bytes),
         totals.ok,
@@ -131,4 +246,16 @@ fn conclude(global: &Global, totals: &CheckTotals, repaired: u64) -> anyhow::Res
         totals.unexpected,
         totals.unreadable,
     ))
+}
+
+fn summary(totals: &CheckTotals, repaired: u64, is_compared: bool) -> anyhow::Result<()> {
+    let mut summary = json!({
+        "instances": totals.instances, "bytes": totals.bytes, "ok": totals.ok, "missing": totals.missing,
+        "corrupt": totals.corrupt, "unexpected": totals.unexpected, "unreadable": totals.unreadable,
+        "repaired": repaired,
+    });
+    if is_compared {
+        summary["differing"] = json!(totals.differing);
+    }
+    print::json(&json!({ "summary": summary }))
 }

@@ -8,6 +8,7 @@ mod unit;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
@@ -53,6 +54,8 @@ pub struct Config {
     pub services: Vec<nbia::Options>,
     /// The cycle.
     pub sync: sync::Options,
+    /// How old replaced and withdrawn data must be before it may be removed.
+    pub retain: Duration,
     /// The server.
     pub serve: serve::Options,
     /// What is mirrored when no flag says so.
@@ -217,6 +220,7 @@ impl Config {
             root,
             services,
             sync: sync_options(&file)?,
+            retain: file.disk.retain.0,
             serve: serve_options(&file),
             select: selections(&file),
         })
@@ -451,10 +455,7 @@ mod tests {
                 .unwrap();
         assert_eq!(file.limits.bandwidth.0, 50_000_000);
         assert_eq!(file.limits.max_instance.0, 64 << 20);
-        assert_eq!(
-            file.limits.image_rate.0,
-            nbia::Rate { amount: 30, per: std::time::Duration::from_mins(1) }
-        );
+        assert_eq!(file.limits.image_rate.0, nbia::Rate { amount: 30, per: Duration::from_mins(1) });
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod job_model;
 mod listing;
 mod placement;
 mod reader;
+mod removal;
 mod report;
 mod run;
 #[cfg(test)]
@@ -40,6 +41,7 @@ pub use job::{Failure, JobState, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
+pub use removal::WithdrawnSeries;
 pub use report::{CollectionReport, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport};
 pub use run::{RunReport, RunTotals, WatermarkKey};
 pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};

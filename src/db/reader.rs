@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use rustix::fs::Access;
 use rustix::io::Errno;
 use url::Url;
@@ -70,6 +70,18 @@ impl Reader {
     /// Instances of a series that lie in the tree.
     pub fn instances(&self, series_id: i64) -> Result<Vec<Instance>, Error> {
         read_instances(&self.connection, "instance", series_id)
+    }
+
+    /// When a series was placed, UTC seconds; `None` when it is not in the tree.
+    pub fn placed_at(&self, series_id: i64) -> Result<Option<i64>, Error> {
+        let sql = "SELECT placed_at FROM placement WHERE series_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
+    }
+
+    /// The address of the service that listed a series last, when it is known.
+    pub fn listed_by(&self, series_id: i64) -> Result<Option<String>, Error> {
+        let sql = "SELECT walk.base_url FROM series JOIN walk USING (walk_id) WHERE series_id = ?1";
+        Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
     }
 
     /// Whether a path below the root is that of a series that is placed or is being placed, or lies above one.

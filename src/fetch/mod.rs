@@ -5,6 +5,8 @@
 
 mod arrival;
 mod error;
+mod figures;
+mod repair;
 mod series_zip;
 mod single;
 pub mod unpack;
@@ -18,7 +20,10 @@ use std::sync::atomic::AtomicU64;
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
+use self::repair::{Repair, Shortfall};
+
 pub use error::Error;
+pub use figures::figures;
 
 use crate::dicom::{Instance, Series, SeriesInstanceUid, SopInstanceUid};
 use crate::mirror::{Expected, Staging};
@@ -26,9 +31,6 @@ use crate::nbia::{self, Client, Endpoint, Md5Scope};
 
 /// What a listing may be wrong by before the download is given up: a tenth and a MiB.
 const LISTED_SIZE_MARGIN: u64 = 1 << 20;
-
-/// What a request counts for beside bytes that are fetched twice: about the least that an instance has.
-const REQUEST_BYTES: u64 = 16 << 10;
 
 /// How a series is fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -96,34 +98,22 @@ pub struct Fetch {
     pub progress: Arc<AtomicU64>,
 }
 
-/// How what is missing is fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Repair {
-    Instances,
-    WholeAgain,
-}
-
-/// Single instances when at most half is missing, or when whole ZIPs have failed before; the ZIP again otherwise.
-///
-/// A request costs about as much as a small instance, and a ZIP brings again what is there already.
-fn repair(missing: usize, wanted: usize, earlier_attempts: u32) -> Repair {
-    if missing * 2 <= wanted || earlier_attempts > 0 { Repair::Instances } else { Repair::WholeAgain }
-}
-
-/// Whether a series goes on with single instances after it was interrupted: when at most half is missing, or when the
-/// bytes that the ZIP would bring again outweigh the requests for what is missing.
-///
-/// Without the second a series that is interrupted in its first half each time would begin anew each time.
-fn goes_on(staged: usize, staged_bytes: u64, wanted: usize) -> bool {
-    let missing = wanted.saturating_sub(staged);
-    let is_worth_it = staged_bytes >= (missing as u64).saturating_mul(REQUEST_BYTES);
-    staged > 0 && (is_worth_it || repair(missing, wanted, 0) == Repair::Instances)
+/// What is staged of a series and what is not; a series of unknown length has what is staged.
+fn shortfall_of(staging: &Staging, expected: &Expected, earlier_attempts: u32) -> Shortfall {
+    let staged = staging.instances().len() as u64;
+    Shortfall {
+        staged,
+        staged_bytes: staging.instances().values().map(|instance| instance.size_bytes).sum(),
+        wanted: expected.image_count.map_or(staged, u64::from),
+        wanted_bytes: expected.size_bytes,
+        earlier_attempts,
+    }
 }
 
 /// Whether what earlier attempts have staged is to be kept.
 fn is_mostly_there(staging: &Staging, expected: &Expected) -> bool {
-    let staged_bytes = staging.instances().values().map(|instance| instance.size_bytes).sum();
-    goes_on(staging.instances().len(), staged_bytes, expected.image_count.unwrap_or(0) as usize)
+    let shortfall = shortfall_of(staging, expected, 0);
+    shortfall.staged > 0 && shortfall.repair() == Repair::Instances
 }
 
 impl Fetch {
@@ -187,13 +177,7 @@ impl Fetch {
 
     /// What the listing says, completed by getSeriesSize where the listing says too little.
     async fn expected(&self, series: &Series) -> Result<Expected, Error> {
-        let (mut image_count, mut size_bytes) = (series.image_count, series.file_size);
-        let incomplete = image_count.is_none() || size_bytes.is_none();
-        if incomplete && self.client.offers(Endpoint::SeriesSize) {
-            let size = self.client.series_size(&series.series_instance_uid).await?;
-            size_bytes = size_bytes.or(size.and_then(|size| size.total_size_in_bytes));
-            image_count = image_count.or(size.and_then(|size| size.object_count));
-        }
+        let (image_count, size_bytes) = figures(&self.client, series).await?;
         let sop_instance_uids = match image_count {
             Some(_) => None,
             None => Some(self.listed_instances(series).await?),
@@ -235,37 +219,10 @@ impl Fetch {
         };
         debug!(series.uid = %series.series_instance_uid, "the ZIP of series {} is not enough: {shortfall}", series.series_instance_uid);
         series_zip::remove_doubtful(&mut staging, expected.md5_list.as_ref(), unpacked.last)?;
-        let wanted = expected.image_count.map_or(staging.instances().len(), |count| count as usize);
-        let missing = wanted.saturating_sub(staging.instances().len());
-        if !repairable || repair(missing, wanted, attempts) == Repair::WholeAgain {
+        if !repairable || shortfall_of(&staging, &expected, attempts).repair() == Repair::WholeAgain {
             return Err(shortfall);
         }
-        info!(series.uid = %series.series_instance_uid, "series {}: {shortfall}; fetching {missing} instances one by one", series.series_instance_uid);
+        info!(series.uid = %series.series_instance_uid, "series {}: {shortfall}; fetching what is missing one by one", series.series_instance_uid);
         self.by_instances(staging, expected).await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_repair_takes_single_instances_unless_most_is_missing_for_the_first_time() {
-        assert_eq!(repair(1, 100, 0), Repair::Instances);
-        assert_eq!(repair(50, 100, 0), Repair::Instances);
-        assert_eq!(repair(51, 100, 0), Repair::WholeAgain);
-        assert_eq!(repair(51, 100, 1), Repair::Instances);
-        assert_eq!(repair(0, 0, 0), Repair::Instances);
-    }
-
-    #[test]
-    fn an_interrupted_series_goes_on_where_that_saves_more_bytes_than_it_takes_requests() {
-        assert!(!goes_on(0, 0, 100));
-        assert!(goes_on(50, 1, 100), "half of it, however small");
-        assert!(!goes_on(49, 1, 100));
-        assert!(goes_on(4, 4 * 526_000, 100));
-        assert!(!goes_on(2, 2 * 526_000, 100));
-        assert!(goes_on(1, 99 * REQUEST_BYTES, 100));
-        assert!(!goes_on(1, 99 * REQUEST_BYTES - 1, 100));
     }
 }

@@ -73,9 +73,30 @@ impl Directory {
         }
     }
 
-    /// Gives an entry of this directory a second name elsewhere; what is at the target stays and is an error.
-    pub(super) fn link(&self, from: &str, to: &Self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::linkat(&self.0, from, &to.0, name, AtFlags::empty())?)
+    /// Gives a file of this directory a second name in another one of the same file system.
+    pub(super) fn link(&self, name: &str, to: &Self) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.0, name, &to.0, name, AtFlags::empty())?)
+    }
+
+    /// Removes a directory if nothing is in it; whether it has gone.
+    pub(super) fn remove_empty(&self, name: &str) -> io::Result<bool> {
+        match rustix::fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Length of an entry that is no directory.
+    pub(super) fn file_size(&self, name: &str) -> io::Result<Option<u64>> {
+        let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
+        Ok((!is_directory).then(|| u64::try_from(found.st_size).unwrap_or_default()))
+    }
+
+    /// Moves an entry of this directory to another name in it; what is there is replaced in the same step.
+    pub(super) fn replace(&self, from: &str, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, name)?)
     }
 
     /// Removes a file that may not be there.

@@ -8,8 +8,11 @@ mod directory;
 #[cfg(test)]
 mod fixture;
 pub mod layout;
+mod notes;
 mod rehash;
+mod replaced;
 mod root;
+mod salvage;
 mod series_files;
 mod staging;
 #[cfg(test)]
@@ -19,7 +22,8 @@ mod verify;
 pub use commit::{CommitError, Placed};
 pub use layout::SeriesPath;
 pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
+pub use replaced::ReplacedVersion;
 pub use root::{Root, RootError, STATE_DIRECTORY, Space};
 pub use series_files::SeriesFiles;
 pub use staging::{Incoming, LICENSE, Staging, StagingError, file_name};
-pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError};
+pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError, compare};

@@ -1,14 +1,16 @@
 //! What lies on disk against the record: every byte is read again.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 
 use rustix::fs::FileType;
+use sha2::{Digest, Sha256};
 
 use super::directory::Directory;
 use super::layout::SeriesPath;
 use super::root::{Root, STATE_DIRECTORY};
-use super::staging::{Digests, LICENSE, file_name};
+use super::staging::{LICENSE, READ_PIECE, file_name};
 use crate::dicom::{Instance, SopInstanceUid};
 
 /// What the record says of one series.
@@ -32,6 +34,10 @@ pub enum ProblemKind {
     Unexpected,
     /// There, and the file system does not give it.
     Unreadable,
+    /// As recorded, and not what the service has.
+    Differs,
+    /// As recorded, and the service has no such series.
+    Withdrawn,
 }
 
 /// One file that disagrees with the record.
@@ -91,27 +97,38 @@ pub fn check_series(
 }
 
 fn check_instance(directory: &Directory, name: &str, instance: &Instance) -> Option<ProblemKind> {
-    match directory.read(name).and_then(Digests::of) {
-        Ok(digests) => {
-            let found = digests.finish(instance.sop_instance_uid.clone());
-            (found != *instance).then_some(ProblemKind::Corrupt)
-        }
+    judge(directory.read(name), Some(instance.size_bytes), instance.sha256)
+}
+
+fn check_license(directory: &Directory, license: [u8; 32]) -> Option<ProblemKind> {
+    judge(directory.read(LICENSE), None, license)
+}
+
+/// Reads a file to its end. A file of another length than recorded is not read at all.
+///
+/// SHA-256 alone is compared: the other digests of the record were taken of the same bytes in the same pass, and MD5
+/// costs more than twice as much as SHA-256 (0.42 and 1.16 GB/s a core), so that it and not the disk would set the pace.
+fn judge(file: io::Result<File>, size_bytes: Option<u64>, sha256: [u8; 32]) -> Option<ProblemKind> {
+    let digest = |file: File| {
+        let is_as_long = size_bytes.is_none_or(|size| file.metadata().is_ok_and(|found| found.len() == size));
+        if is_as_long { sha256_of(file).map(Some) } else { Ok(None) }
+    };
+    match file.and_then(digest) {
+        Ok(found) => (found != Some(sha256)).then_some(ProblemKind::Corrupt),
         Err(error) => Some(kind_of(&error)),
     }
 }
 
-fn check_license(directory: &Directory, license: [u8; 32]) -> Option<ProblemKind> {
-    let read = |mut file: std::fs::File| {
-        let mut text = Vec::new();
-        io::Read::read_to_end(&mut file, &mut text).map(|_| text)
-    };
-    match directory.read(LICENSE).and_then(read) {
-        Ok(text) => {
-            let digest: [u8; 32] =
-                sha2::Digest::finalize(<sha2::Sha256 as sha2::Digest>::new_with_prefix(text)).into();
-            (digest != license).then_some(ProblemKind::Corrupt)
+fn sha256_of(mut file: File) -> io::Result<[u8; 32]> {
+    let mut digest = Sha256::new();
+    let mut piece = vec![0; READ_PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(digest.finalize().into()),
+            Ok(amount) => digest.update(&piece[..amount]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        Err(error) => Some(kind_of(&error)),
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Space {
 pub struct Root {
     path: PathBuf,
     pub(super) directory: Directory,
-    state: Directory,
+    pub(super) state: Directory,
     lock: Option<File>,
 }
 

@@ -16,7 +16,7 @@ use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 pub const LICENSE: &str = "LICENSE";
 const INCOMING_LICENSE: &str = "incoming-license";
 /// Piece in which files are read back.
-const READ_PIECE: usize = 256 << 10;
+pub(super) const READ_PIECE: usize = 256 << 10;
 
 /// Why an instance cannot be kept.
 #[derive(Debug, thiserror::Error)]

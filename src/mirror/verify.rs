@@ -1,12 +1,12 @@
 //! The proof that a staged series is whole, before it may be placed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use md5::{Digest, Md5};
 
 use super::staging::Staging;
-use crate::dicom::{SeriesInstanceUid, SopInstanceUid};
+use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 
 /// What the service says a series holds; what it does not say is `None`.
 #[derive(Clone, Debug, Default)]
@@ -104,34 +104,7 @@ impl Staging {
 
     /// Compares what is staged so far with what the service says.
     pub fn check(&self, expected: &Expected) -> Result<Proof, VerifyError> {
-        let found = self.instances().len();
-        let size: u64 = self.instances().values().map(|instance| instance.size_bytes).sum();
-        if expected.image_count.is_none() && expected.sop_instance_uids.is_none() {
-            return Err(VerifyError::NothingToCompare);
-        }
-        if found == 0 {
-            return Err(VerifyError::Empty);
-        }
-        let found = u32::try_from(found).unwrap_or(u32::MAX);
-        if let Some(expected) = expected.image_count.filter(|expected| *expected != found) {
-            return Err(VerifyError::InstanceCount { expected, found });
-        }
-        expected.sop_instance_uids.as_ref().map_or(Ok(()), |listed| self.check_instances(listed))?;
-        expected.md5_list.as_ref().map_or(Ok(()), |list| self.check_md5_list(list))?;
-        if let Some(expected) = expected.size_bytes.filter(|expected| *expected != size) {
-            return Err(VerifyError::Size { expected, found: size });
-        }
-        let found = expected.md5_hierarchy.map(|expected| (expected, self.md5_hierarchy()));
-        if let Some((expected, found)) = found.filter(|(expected, found)| expected != found) {
-            return Err(VerifyError::Md5Hierarchy { expected, found });
-        }
-        Ok(Proof {
-            image_count: expected.image_count.is_some(),
-            size_bytes: expected.size_bytes.is_some(),
-            md5_list: expected.md5_list.as_ref().is_some_and(|list| list.without_digest == 0),
-            sop_instance_uids: expected.sop_instance_uids.is_some(),
-            md5_hierarchy: expected.md5_hierarchy.is_some(),
-        })
+        compare(self.instances(), expected)
     }
 
     /// Staged instances whose MD5 the service's list does not have, when that list is whole.
@@ -143,37 +116,75 @@ impl Staging {
         let strangers = self.instances().values().filter(|instance| !known.contains(&instance.md5));
         strangers.map(|instance| instance.sop_instance_uid.clone()).collect()
     }
+}
 
-    /// The MD5 of the MD5s of all files in hexadecimal, sorted and written one behind the other, as the service has it
-    /// (NBIA-TCIA 865725e, `GeneralSeriesDAOImpl.java`).
-    fn md5_hierarchy(&self) -> [u8; 16] {
-        let mut digests: Vec<_> = self.instances().values().map(|instance| hex(instance.md5)).collect();
-        digests.sort_unstable();
-        Md5::digest(digests.concat()).into()
-    }
+/// Instances of one series, by name.
+type Instances = BTreeMap<SopInstanceUid, Instance>;
 
-    fn check_instances(&self, listed: &BTreeSet<SopInstanceUid>) -> Result<(), VerifyError> {
-        let missing = listed.iter().filter(|uid| !self.instances().contains_key(uid)).count();
-        let unexpected = self.instances().keys().filter(|uid| !listed.contains(uid)).count();
-        if missing + unexpected > 0 {
-            return Err(VerifyError::Instances { missing, unexpected });
-        }
-        Ok(())
+/// Compares the instances of a series with what the service says of it.
+pub fn compare(instances: &Instances, expected: &Expected) -> Result<Proof, VerifyError> {
+    let found = instances.len();
+    let size: u64 = instances.values().map(|instance| instance.size_bytes).sum();
+    if expected.image_count.is_none()
+        && expected.sop_instance_uids.is_none()
+        && expected.md5_hierarchy.is_none()
+    {
+        return Err(VerifyError::NothingToCompare);
     }
+    if found == 0 {
+        return Err(VerifyError::Empty);
+    }
+    let found = u32::try_from(found).unwrap_or(u32::MAX);
+    if let Some(expected) = expected.image_count.filter(|expected| *expected != found) {
+        return Err(VerifyError::InstanceCount { expected, found });
+    }
+    expected.sop_instance_uids.as_ref().map_or(Ok(()), |listed| compare_names(instances, listed))?;
+    expected.md5_list.as_ref().map_or(Ok(()), |list| compare_md5s(instances, list))?;
+    if let Some(expected) = expected.size_bytes.filter(|expected| *expected != size) {
+        return Err(VerifyError::Size { expected, found: size });
+    }
+    let found = expected.md5_hierarchy.map(|expected| (expected, md5_hierarchy(instances)));
+    if let Some((expected, found)) = found.filter(|(expected, found)| expected != found) {
+        return Err(VerifyError::Md5Hierarchy { expected, found });
+    }
+    Ok(Proof {
+        image_count: expected.image_count.is_some(),
+        size_bytes: expected.size_bytes.is_some(),
+        md5_list: expected.md5_list.as_ref().is_some_and(|list| list.without_digest == 0),
+        sop_instance_uids: expected.sop_instance_uids.is_some(),
+        md5_hierarchy: expected.md5_hierarchy.is_some(),
+    })
+}
 
-    /// Both ways: each instance has its digest in the list and each digest its instance.
-    fn check_md5_list(&self, list: &Md5List) -> Result<(), VerifyError> {
-        let mut listed = list.digests.clone();
-        listed.sort_unstable();
-        let mut staged: Vec<_> = self.instances().values().map(|instance| instance.md5).collect();
-        staged.sort_unstable();
-        let common = count_common(&staged, &listed);
-        let (instances, digests) = (staged.len() - common, listed.len() - common);
-        if digests > 0 || instances > list.without_digest as usize {
-            return Err(VerifyError::Md5 { instances, digests });
-        }
-        Ok(())
+/// The MD5 of the MD5s of all files in hexadecimal, sorted and written one behind the other, as the service has it
+/// (NBIA-TCIA 865725e, `GeneralSeriesDAOImpl.java`).
+fn md5_hierarchy(instances: &Instances) -> [u8; 16] {
+    let mut digests: Vec<_> = instances.values().map(|instance| hex(instance.md5)).collect();
+    digests.sort_unstable();
+    Md5::digest(digests.concat()).into()
+}
+
+fn compare_names(instances: &Instances, listed: &BTreeSet<SopInstanceUid>) -> Result<(), VerifyError> {
+    let missing = listed.iter().filter(|uid| !instances.contains_key(uid)).count();
+    let unexpected = instances.keys().filter(|uid| !listed.contains(uid)).count();
+    if missing + unexpected > 0 {
+        return Err(VerifyError::Instances { missing, unexpected });
     }
+    Ok(())
+}
+
+/// Both ways: each instance has its digest in the list and each digest its instance.
+fn compare_md5s(instances: &Instances, list: &Md5List) -> Result<(), VerifyError> {
+    let mut listed = list.digests.clone();
+    listed.sort_unstable();
+    let mut found: Vec<_> = instances.values().map(|instance| instance.md5).collect();
+    found.sort_unstable();
+    let common = count_common(&found, &listed);
+    let (instances, digests) = (found.len() - common, listed.len() - common);
+    if digests > 0 || instances > list.without_digest as usize {
+        return Err(VerifyError::Md5 { instances, digests });
+    }
+    Ok(())
 }
 
 fn hex(md5: [u8; 16]) -> String {

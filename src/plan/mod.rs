@@ -3,10 +3,12 @@
 //! Asks the service through `nbia` and hands on what it lists; stores nothing and fetches nothing.
 
 mod decide;
+mod manifest;
 mod selection;
 mod tally;
 mod walk;
 
 pub use decide::{Decision, LocalState, Reason, decide};
+pub use manifest::{ManifestError, read_manifest};
 pub use selection::{AsksForSeries, Selection, describe};
 pub use walk::{Listed, Outcome, walk};

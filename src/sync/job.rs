@@ -70,7 +70,7 @@ impl Cycle {
 
     async fn open_staging(&self, job: &SeriesJob) -> Result<Staging, Failed> {
         let mut recorded = self.db.staged_instances(job.series_id).await?;
-        if recorded.is_empty() && job.attempts == 0 {
+        if recorded.is_empty() && job.attempts == 0 && self.may_reuse(job.series_id) {
             recorded = self.stage_placed(job).await?;
         }
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
@@ -90,14 +90,18 @@ impl Cycle {
             return Ok(Vec::new());
         }
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
-        let link = move || (root.stage_placed(&path, &series, &instances), instances);
-        let (linked, instances) = tokio::task::spawn_blocking(link).await.map_err(Error::Task)?;
-        if let Err(error) = linked {
-            debug!(series.uid = %job.series.series_instance_uid, "what lies in the tree cannot be used again: {error}");
+        let linked = tokio::task::spawn_blocking(move || root.stage_placed(&series, &path, instances));
+        match linked.await.map_err(Error::Task)? {
+            Ok(linked) => {
+                // recorded before, it would keep a process that comes after this one from linking what this one did not come to
+                self.db.store_staged(job.series_id, linked.clone()).await?;
+                Ok(linked)
+            }
+            Err(error) => {
+                debug!(series.uid = %job.series.series_instance_uid, "what lies in the tree cannot be used again: {error}");
+                Ok(Vec::new())
+            }
         }
-        // recorded before, it would keep a process that comes after this one from linking what this one did not come to
-        self.db.store_staged(job.series_id, instances.clone()).await?;
-        Ok(instances)
     }
 
     async fn record_staged(

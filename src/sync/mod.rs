@@ -12,6 +12,7 @@ mod outage;
 mod planning;
 mod pool;
 mod progress;
+mod prune;
 mod recover;
 mod remote;
 
@@ -23,11 +24,15 @@ use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
 pub use crate::db::Confirmation;
-pub use check::{CheckTotals, Damage, check};
+pub use check::{
+    Aim, CheckTotals, Damage, Found, Pass, Question, Run, Sample, Share, Statement, Statements, check,
+    next_sample,
+};
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
 pub use judge::chain;
 pub use progress::{Progress, RunningSeries};
+pub use prune::{Obsolete, ObsoleteKind, obsolete};
 
 /// Whether selections want a series; without any it is every one.
 fn is_wanted(selections: &[Selection], series: &Series) -> bool {

@@ -16,6 +16,7 @@ impl Cycle {
         for intent in self.db.commit_intents().await? {
             self.replay(intent).await?;
         }
+        self.replay_removals().await?;
         let requeued = self.db.requeue_running().await?;
         if requeued > 0 {
             info!("{requeued} series were under way when the last run ended; they are queued again");

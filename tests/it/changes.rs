@@ -177,3 +177,60 @@ fn a_listing_that_may_have_failed_withdraws_nothing() {
         assert_sound(&lab.root());
     }
 }
+
+#[test]
+fn what_is_obsolete_goes_when_it_is_old_enough_and_somebody_asks() {
+    let day_0 = Catalogue::small(3, 2, 1000);
+    let mut day_1 = Catalogue { series: day_0.series[..2].to_vec() };
+    let revised = SampleSeries::new(("TEST-0001", "TEST-0001"), "1.2.826.1.1", "1.2.826.1.1.2", 3, 600);
+    day_1.series[1] = SampleSeries { submitted: "2030-01-01", ..revised };
+    let (_fake, lab, _places) = next_day(&day_0, &day_1, "nbia-v4");
+    for _ in 0..2 {
+        lab.run(&FULL).assert_code(0);
+    }
+    let mut both = day_0.expected_tree(true);
+    both.retain(|path, _| path.contains("1.2.826.1.1.3/"));
+    both.extend(day_1.expected_tree(true));
+    let prune = |flags: &[&str]| lab.run(&[&["--json", "prune"], flags].concat()).assert_code(0);
+
+    let too_young = prune(&[]);
+    let shown = prune(&["--older-than", "0s", "--dry-run"]);
+    let kept = (tree(&lab.root()) == both, replaced(&lab.root()).len());
+    let pruned = prune(&["--older-than", "0s"]);
+
+    assert_eq!((&too_young.summary()["replaced"], &too_young.summary()["withdrawn"]), (&0.into(), &0.into()));
+    assert_eq!((&shown.summary()["replaced"], &shown.summary()["withdrawn"]), (&1.into(), &1.into()));
+    assert_eq!(kept, (true, 2));
+    let kinds = |ended: &crate::support::program::Ended| {
+        ended.json().iter().filter_map(|line| line["kind"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert_eq!((kinds(&shown), kinds(&pruned)), (vec!["replaced".into(), "withdrawn".into()], kinds(&shown)));
+    assert!(tree(&lab.root()) == day_1.expected_tree(true));
+    assert!(replaced(&lab.root()).is_empty());
+    assert_sound(&lab.root());
+    assert_eq!(prune(&["--older-than", "0s"]).summary()["withdrawn"], 0);
+}
+
+#[test]
+fn a_removal_that_was_interrupted_is_ended_at_start() {
+    let catalogue = Catalogue::small(2, 2, 1000);
+    let (_fake, lab, _places) = next_day(&catalogue, &catalogue, "nbia-v4");
+    // the record as it stands once the removal is written down and nothing has gone yet
+    let record = rusqlite::Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
+    let begun = "INSERT INTO removal SELECT path FROM placement WHERE path LIKE '%.2';
+        DELETE FROM instance WHERE series_id IN (SELECT series_id FROM placement WHERE path LIKE '%.2');
+        UPDATE series_job SET state = 'withdrawn' WHERE series_id IN (SELECT series_id FROM placement WHERE path LIKE '%.2');
+        DELETE FROM placement WHERE path LIKE '%.2';";
+    record.execute_batch(begun).unwrap();
+    drop(record);
+
+    lab.run(&["resume"]).assert_code(0);
+
+    let left = Catalogue { series: catalogue.series[..1].to_vec() };
+    assert!(tree(&lab.root()) == left.expected_tree(true));
+    assert_sound(&lab.root());
+    // it is listed again, so it comes again
+    lab.run(&FULL).assert_code(0);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    assert_sound(&lab.root());
+}

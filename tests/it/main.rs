@@ -10,6 +10,7 @@ mod dialects;
 mod docs;
 mod faults;
 mod mirror;
+mod proof;
 mod query;
 mod resume;
 mod screens;

@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tcia_mirror::db::Reader;
 use tcia_mirror::mirror::Root;
-use tcia_mirror::sync::{Damage, check};
+use tcia_mirror::sync::{Damage, Pass, Question, check};
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
 use crate::support::fake_tcia::{FakeTcia, Fault};
@@ -17,7 +18,7 @@ use crate::support::program::{Lab, tree};
 use crate::support::sound::assert_sound;
 
 /// A mirror of a catalogue, and the service that it came from.
-fn mirrored(catalogue: &Catalogue) -> (tempfile::TempDir, FakeTcia, Lab) {
+pub(crate) fn mirrored(catalogue: &Catalogue) -> (tempfile::TempDir, FakeTcia, Lab) {
     let source = tempfile::tempdir().unwrap();
     catalogue.build(source.path());
     let fake = FakeTcia::start(source.path());
@@ -27,13 +28,21 @@ fn mirrored(catalogue: &Catalogue) -> (tempfile::TempDir, FakeTcia, Lab) {
 }
 
 /// The directory of a series of a small catalogue.
-fn series_directory(lab: &Lab, number: u32) -> std::path::PathBuf {
+pub(crate) fn series_directory(lab: &Lab, number: u32) -> std::path::PathBuf {
     lab.root().join(format!("{COLLECTION}/TEST-0001/1.2.826.1.1/1.2.826.1.1.{number}"))
 }
 
 /// The record of a mirror, to be looked at and to be changed behind the back of the program.
-fn record(lab: &Lab) -> Connection {
+pub(crate) fn record(lab: &Lab) -> Connection {
     Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap()
+}
+
+/// Makes the one instance of a series so long, on disk and in the record, that nobody waits for its digest.
+pub(crate) fn make_endless(lab: &Lab, number: u32) {
+    let file = series_directory(lab, number).join(format!("1.2.826.1.1.{number}.1.dcm"));
+    std::fs::File::options().write(true).open(file).unwrap().set_len(1 << 35).unwrap();
+    let sql = "UPDATE instance SET size_bytes = 1 << 35 WHERE sop_instance_uid = ?1";
+    record(lab).execute(sql, [format!("1.2.826.1.1.{number}.1")]).unwrap();
 }
 
 #[test]
@@ -155,8 +164,17 @@ fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
         }
         found.push(lab.root().join(damage.problem.path));
     };
+    let question = Question {
+        selections: &[],
+        sample: None,
+        at_once: 1,
+        services: Vec::new(),
+        clock: Timestamp::default,
+    };
+    let mut pass = Pass::anew(&root, &question);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let totals = runtime.block_on(check(&root, &reader, &[], 1, &mut report)).unwrap();
+    let found_in_all = runtime.block_on(check(&root, &reader, &question, &mut pass, &mut report)).unwrap();
+    let totals = found_in_all.totals;
 
     assert_eq!(found, [damaged]);
     assert_eq!((totals.instances, totals.ok, totals.missing), (4, 3, 1));
@@ -166,7 +184,7 @@ fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
 fn a_repair_that_cannot_go_on_still_ends_in_the_summary_of_what_was_found() {
     let (_source, fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
     std::fs::remove_file(series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm")).unwrap();
-    for endpoint in ["getSOPInstanceUIDs", "getImage", "getCollectionValues"] {
+    for endpoint in ["getImage", "getSOPInstanceUIDs", "getCollectionValues"] {
         fake.script(endpoint, "", None, Fault::Answer(503, Vec::new(), Vec::new()));
     }
 
@@ -186,10 +204,8 @@ fn a_signal_ends_a_repair_that_is_still_hashing() {
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
         // one series is found damaged at once, the other takes longer than anybody waits
         let first = series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm");
-        let second =
-            std::fs::File::options().write(true).open(series_directory(&lab, 2).join("1.2.826.1.1.2.1.dcm"));
         drop(std::fs::remove_file(first));
-        second.unwrap().set_len(1 << 35).unwrap();
+        make_endless(&lab, 2);
 
         let mut child = lab.start(&["verify", "--repair"]);
         let mut line = String::new();

@@ -1,22 +1,29 @@
 //! Lists of series that other tools write: `.tcia` manifests, spreadsheets, bare UIDs.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
 
-use super::exit::UsageError;
-use crate::dicom::SeriesInstanceUid;
+use crate::dicom::{SeriesInstanceUid, UidError};
 
 /// Columns that hold the UID of a series, as other tools name them.
 const COLUMNS: [&str; 2] = ["SeriesInstanceUID", "Series UID"];
 /// A line that some `.tcia` files have between their header and their UIDs.
 const STRAY_HEADER: &str = "Series ID";
 
-/// The series of a manifest, each once; what is no UID is an error that names it.
-pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SeriesInstanceUid>> {
-    let unreadable = |error| UsageError(format!("cannot read the manifest {}: {error}", path.display()));
-    let bytes = fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8_lossy(&bytes);
+/// Why a text is no manifest.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the message of each variant says what it is")]
+pub enum ManifestError {
+    #[error("line {line} is no SeriesInstanceUID")]
+    NoUid { line: u64, source: UidError },
+    #[error("it cannot be read as a table")]
+    NoTable(#[from] csv::Error),
+    #[error("it names no series")]
+    NoSeries,
+}
+
+/// The series of a manifest, each once, in its order; what is no UID is an error that names it.
+pub fn read_manifest(bytes: &[u8]) -> Result<Vec<SeriesInstanceUid>, ManifestError> {
+    let text = String::from_utf8_lossy(bytes);
     let text = text.trim_start_matches('\u{FEFF}');
     let entries = match separator(text) {
         Some(separator) => column(text, separator)?,
@@ -25,16 +32,12 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<SeriesInstanceUid>> {
     let mut seen = HashSet::new();
     let mut series = Vec::new();
     for (line, entry) in entries {
-        let uid = SeriesInstanceUid::parse(&entry)
-            .map_err(|error| UsageError(format!("{} line {line}: {error}", path.display())))?;
+        let uid = SeriesInstanceUid::parse(&entry).map_err(|source| ManifestError::NoUid { line, source })?;
         if seen.insert(uid.clone()) {
             series.push(uid);
         }
     }
-    if series.is_empty() {
-        return Err(UsageError(format!("{} names no series", path.display())).into());
-    }
-    Ok(series)
+    if series.is_empty() { Err(ManifestError::NoSeries) } else { Ok(series) }
 }
 
 /// What separates columns, when the first line names one that holds UIDs.
@@ -53,7 +56,7 @@ fn lines(text: &str) -> Vec<(u64, String)> {
     entries.map(|(number, line)| (number, line.to_owned())).collect()
 }
 
-fn column(text: &str, separator: u8) -> anyhow::Result<Vec<(u64, String)>> {
+fn column(text: &str, separator: u8) -> Result<Vec<(u64, String)>, csv::Error> {
     let mut reader =
         csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(text.as_bytes());
     let headers = reader.headers()?.clone();
@@ -72,14 +75,10 @@ fn column(text: &str, separator: u8) -> anyhow::Result<Vec<(u64, String)>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
-    fn read_text(text: &str) -> anyhow::Result<Vec<String>> {
-        let mut file = tempfile::NamedTempFile::new()?;
-        file.write_all(text.as_bytes())?;
-        Ok(read(file.path())?.iter().map(ToString::to_string).collect())
+    fn read_text(text: &str) -> Result<Vec<String>, ManifestError> {
+        Ok(read_manifest(text.as_bytes())?.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -98,8 +97,11 @@ mod tests {
 
     #[test]
     fn what_is_no_uid_is_named_with_its_line() {
-        let error = read_text("1.2.3\nTCGA-GBM\n").unwrap_err().to_string();
-        assert!(error.contains("line 2") && error.contains("TCGA-GBM"), "{error}");
-        assert!(read_text("a=b\n").unwrap_err().to_string().contains("names no series"));
+        let refused = read_text("1.2.3\nTCGA-GBM\n").unwrap_err();
+
+        let ManifestError::NoUid { line, source } = refused else { panic!("{refused:?}") };
+        assert_eq!(line, 2);
+        assert!(source.to_string().contains("TCGA-GBM"), "{source}");
+        assert!(matches!(read_text("a=b\n"), Err(ManifestError::NoSeries)));
     }
 }
