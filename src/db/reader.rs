@@ -78,9 +78,11 @@ impl Reader {
         Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
     }
 
-    /// The address of the service that listed a series last, when it is known.
+    /// The address of the service that listed a series last, `None` when the service has withdrawn it.
     pub fn listed_by(&self, series_id: i64) -> Result<Option<String>, Error> {
-        let sql = "SELECT walk.base_url FROM series JOIN walk USING (walk_id) WHERE series_id = ?1";
+        let sql =
+            "SELECT walk.base_url FROM series JOIN walk USING (walk_id) JOIN series_job USING (series_id)
+                   WHERE series_id = ?1 AND state <> 'withdrawn'";
         Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
     }
 

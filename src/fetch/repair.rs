@@ -1,11 +1,10 @@
 //! Whether what is missing of a series is fetched image by image, or the ZIP again.
 
-/// What one more request costs, in bytes that could have come instead.
+/// What one more request costs, in bytes that could have come instead: about the least that an instance has.
 ///
-/// A judgement, not a measurement: a request keeps its connection waiting for a round trip, some 20 ms, in which 64 KiB
-/// could have come at the 3 MB/s of a distant server. The limit on requests a second (`image_rate`) asks no more of
-/// them: several are under way at a time.
-const REQUEST_BYTES: u64 = 64 << 10;
+/// A judgement, not a measurement. The limit on requests a second (`image_rate`) asks no more of them: several are under
+/// way at a time.
+const REQUEST_BYTES: u64 = 16 << 10;
 /// A request costs at most this part of an instance, so that a ZIP never brings much again for the sake of requests.
 const REQUEST_PART: u64 = 8;
 
@@ -34,8 +33,9 @@ pub(super) struct Shortfall {
 impl Shortfall {
     /// What costs less: the bytes that are missing and a request for each instance, or all bytes and one request.
     ///
-    /// With instances of CT size and larger the ZIP is asked for again only while less than a ninth is staged; that is
-    /// the most it ever brings twice. After an attempt that failed the answer is always instances: a ZIP that broke off
+    /// The ZIP is asked for again only while less than a ninth is staged, and of instances of CT size less than a
+    /// thirtieth; more it never brings twice, so that a series that is interrupted each time does not begin anew each
+    /// time. After an attempt that failed the answer is always instances: a ZIP that broke off
     /// may break off there again. Bytes are those of DICOM on both sides, since not every image shrinks in a ZIP.
     pub(super) fn repair(self) -> Repair {
         let missing = self.wanted.saturating_sub(self.staged);
@@ -44,7 +44,7 @@ impl Shortfall {
         }
         let request = REQUEST_BYTES.min(self.instance_bytes() / REQUEST_PART);
         let all_again = self.staged_bytes.saturating_add(request);
-        if missing.saturating_mul(request) <= all_again { Repair::Instances } else { Repair::WholeAgain }
+        if missing.saturating_mul(request) < all_again { Repair::Instances } else { Repair::WholeAgain }
     }
 
     /// An instance of the series, by what is listed, else by what is there.
@@ -73,9 +73,8 @@ mod tests {
         let cases = [
             ("one of many is missing", 199, 200, CT, Repair::Instances),
             ("half is missing", 100, 200, CT, Repair::Instances),
-            ("a fifth is there", 40, 200, CT, Repair::Instances),
-            ("a tenth is there", 20, 200, CT, Repair::WholeAgain),
-            ("a beginning is there", 1, 200, CT, Repair::WholeAgain),
+            ("a tenth is there", 20, 200, CT, Repair::Instances),
+            ("a beginning is there", 2, 200, CT, Repair::WholeAgain),
             ("nothing is there", 0, 200, CT, Repair::WholeAgain),
             (
                 "large images: one is worth more than the requests for the rest",
@@ -87,7 +86,7 @@ mod tests {
             ("small images: half is missing", 500, 1000, 3_000, Repair::Instances),
             ("small images: a tenth is there", 100, 1000, 3_000, Repair::WholeAgain),
             ("one of two", 1, 2, 500, Repair::Instances),
-            ("the only one", 0, 1, CT, Repair::Instances),
+            ("the only one: the ZIP brings its licence as well", 0, 1, CT, Repair::WholeAgain),
             ("more than is listed", 3, 2, CT, Repair::Instances),
             ("nothing is listed", 0, 0, CT, Repair::Instances),
         ];

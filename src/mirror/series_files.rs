@@ -1,7 +1,9 @@
 //! Reading a placed series, for those who hand its files out.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+
+use sha2::{Digest, Sha256};
 
 use super::directory::Directory;
 use super::layout::SeriesPath;
@@ -29,6 +31,13 @@ impl SeriesFiles {
     /// The licence text, under the same rule.
     pub fn license(&self) -> io::Result<File> {
         self.0.read(LICENSE)
+    }
+
+    /// Whether the licence text is the one of this SHA-256.
+    pub fn has_license(&self, sha256: [u8; 32]) -> bool {
+        let mut text = Vec::new();
+        let read = self.license().and_then(|mut file| file.read_to_end(&mut text));
+        read.is_ok() && Sha256::digest(&text).as_slice() == sha256
     }
 }
 

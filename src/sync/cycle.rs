@@ -10,8 +10,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::chain;
 use super::draft::{PAGE, Plan, PlanTotals, Planned};
-use super::judge::chain;
 use super::progress::Progress;
 use super::remote::Remote;
 use super::{Error, Event, Options, is_wanted};

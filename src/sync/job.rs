@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::chain;
 use super::cycle::Cycle;
-use super::judge::{Cause, Verdict, cause_of, chain, judge};
+use super::judge::{Cause, Verdict, cause_of, judge};
 use super::progress::RunningSeries;
 use super::{Error, Event, SeriesEvent};
 use crate::db::{CommitIntent, Failure, SeriesJob};
@@ -53,6 +54,7 @@ impl Cycle {
     }
 
     async fn attempt(&self, job: &SeriesJob, arrived: Arc<AtomicU64>) -> Result<Placed, Failed> {
+        self.remote_at(&job.base_url).until_it_answers().await?;
         let staging = self.open_staging(job).await?;
         let (staged, reports) = mpsc::channel(STAGED_BATCH);
         let fetch = Fetch {
@@ -86,7 +88,9 @@ impl Cycle {
             return Ok(Vec::new());
         };
         let Some(path) = SeriesPath::recorded(&path) else { return Ok(Vec::new()) };
-        if version.fingerprint.difference(&job.series.fingerprint()).is_some() {
+        if version.fingerprint.difference(&job.series.fingerprint()).is_some()
+            || !self.has_its_license(job.series_id).await?
+        {
             return Ok(Vec::new());
         }
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
@@ -102,6 +106,17 @@ impl Cycle {
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Whether the licence text lies in the tree as it is recorded; only the ZIP brings another.
+    async fn has_its_license(&self, series_id: i64) -> Result<bool, Error> {
+        let Some((path, sha256)) = self.db.placed_license(series_id).await? else { return Ok(true) };
+        let root = Arc::clone(&self.root);
+        let look = move || {
+            let placed = SeriesPath::recorded(&path).and_then(|path| root.open_series(&path).ok());
+            placed.is_some_and(|placed| placed.has_license(sha256))
+        };
+        tokio::task::spawn_blocking(look).await.map_err(Error::Task)
     }
 
     async fn record_staged(

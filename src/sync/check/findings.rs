@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::statement::Statements;
-use crate::dicom::SeriesInstanceUid;
+use super::statement::{Statements, Testimony, Witness};
+use crate::dicom::{CollectionName, Instance, SeriesInstanceUid};
 use crate::mirror::{Problem, ProblemKind};
 
 /// A file that disagrees with the record, or a series that disagrees with its service.
@@ -62,4 +62,21 @@ pub struct Found {
     pub totals: CheckTotals,
     /// What the services say.
     pub statements: Statements,
+}
+
+impl Found {
+    /// Counts a series in the statement about its collection; without testimony it is damaged here.
+    pub(super) fn state(
+        &mut self,
+        collection: &CollectionName,
+        witness: &Witness,
+        testimony: Option<&Testimony>,
+        instances: &[Instance],
+        now: i64,
+    ) {
+        let key = (collection.clone(), witness.base_url().to_owned());
+        let statement = self.statements.entry(key).or_default();
+        statement.add(testimony, instances, now);
+        statement.tells_md5s = witness.client.tells_md5s();
+    }
 }

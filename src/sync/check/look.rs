@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::super::Error;
+use super::pass::Run;
 use super::statement::{Testimony, Witness};
 use crate::db::{self, PlacedSeries, Reader};
 use crate::dicom::Instance;
@@ -25,6 +26,16 @@ pub(super) struct Checked {
 }
 
 impl Checked {
+    /// What this run has read of it.
+    pub(super) fn read(&self, now: i64) -> Run {
+        if self.is_behind {
+            return Run { ended_at: now, ..Run::default() };
+        }
+        let instances = &self.version.1;
+        let bytes = instances.iter().map(|instance| instance.size_bytes).sum();
+        Run { series: 1, instances: instances.len() as u64, bytes, ended_at: now, ..Run::default() }
+    }
+
     pub(super) fn is_right(&self) -> bool {
         let testimony = self.testimony.as_ref().and_then(|(_, testimony)| testimony.as_ref());
         self.problems.is_empty() && !testimony.is_some_and(Testimony::is_difference)

@@ -145,11 +145,11 @@ impl Check<'_, '_> {
         Ok(())
     }
 
-    /// The service that listed a series; the first when that one is configured no more.
+    /// The service that listed a series; the first when that one is configured no more, none when it was withdrawn.
     fn witness(&self, series_id: i64) -> Result<Option<Arc<Witness>>, Error> {
         let Some(first) = self.witnesses.first() else { return Ok(None) };
-        let listed_by = self.reader.listed_by(series_id)?;
-        let known = self.witnesses.iter().find(|witness| Some(witness.base_url()) == listed_by.as_deref());
+        let Some(listed_by) = self.reader.listed_by(series_id)? else { return Ok(None) };
+        let known = self.witnesses.iter().find(|witness| witness.base_url() == listed_by);
         Ok(Some(Arc::clone(known.unwrap_or(first))))
     }
 
@@ -177,27 +177,17 @@ impl Check<'_, '_> {
 
     fn count(&mut self, checked: Checked) {
         let now = (self.question.clock)().as_second();
-        let is_right = checked.is_right();
-        let Checked { version: (placed, instances), ok, mut problems, testimony, is_behind } = checked;
-        let bytes = instances.iter().map(|instance| instance.size_bytes).sum::<u64>();
-        let count = instances.len() as u64;
+        let read = checked.read(now);
+        self.pass.end(checked.version.0.series_id, checked.is_right(), read);
+        let Checked { version: (placed, instances), ok, mut problems, testimony, .. } = checked;
         let totals = &mut self.found.totals;
-        (totals.instances, totals.bytes, totals.ok) =
-            (totals.instances + count, totals.bytes + bytes, totals.ok + ok);
-        let read = if is_behind {
-            Run { ended_at: now, ..Run::default() }
-        } else {
-            Run { series: 1, instances: count, bytes, ended_at: now, ..Run::default() }
-        };
-        self.pass.end(placed.series_id, is_right, read);
+        totals.instances += instances.len() as u64;
+        totals.bytes += instances.iter().map(|instance| instance.size_bytes).sum::<u64>();
+        totals.ok += ok;
         let mut reason = None;
         if let Some((witness, testimony)) = testimony {
-            let key = (placed.series.collection.clone(), witness.base_url().to_owned());
-            let statement = self.found.statements.entry(key).or_default();
-            statement.add(testimony.as_ref(), &instances, now);
-            statement.tells_md5s = witness.client.tells_md5s();
-            let difference = testimony.and_then(|testimony| testimony.difference(&placed.series));
-            if let Some((kind, text)) = difference {
+            self.found.state(&placed.series.collection, &witness, testimony.as_ref(), &instances, now);
+            if let Some((kind, text)) = testimony.and_then(|told| told.difference(&placed.series)) {
                 problems.push(Problem { path: placed.path, kind, sop_instance_uid: None });
                 reason = Some(text);
             }
