@@ -56,8 +56,8 @@ impl Scene<'_> {
         let unknown = self.names_in_unknown(&calls);
         let (mut died, mut survived) = (BTreeSet::new(), BTreeSet::new());
         let mut cuts = thinned(cuts(&calls, &unknown));
-        // what the record goes through is the same in every scene
-        cuts.retain(|cut| self.unknown.is_none() || !cut.about.contains("state.sqlite"));
+        // what the record goes through is the same in all of them
+        cuts.retain(|cut| self.situation.old.is_empty() || !cut.about.contains("state.sqlite"));
         for cut in cuts {
             let lab = self.lab();
             let is_dead = self.kill(&lab, &cut, &unknown);
@@ -68,7 +68,7 @@ impl Scene<'_> {
         }
         // which thread makes a call that is made several times may differ from run to run
         let never: Vec<_> = survived.difference(&died).collect();
-        assert!(never.is_empty() && died.len() > 10, "it did not die at {never:?}, but at {died:?}");
+        assert!(never.is_empty() && died.len() > 3, "it did not die at {never:?}, but at {died:?}");
     }
 
     fn lab(&self) -> Lab {

@@ -104,9 +104,12 @@ impl Lab {
 
     /// Runs the program to its end as one who may write nowhere in the mirror, whoever runs the tests.
     pub(crate) fn run_as_reader(&self, arguments: &[&str]) -> Ended {
-        // a place that everyone can reach: the one where it was built may be closed to others
+        // a place that everyone can reach: the one where it was built may be closed to others; by a process of its own:
+        // while this one writes it, another thread may start a child that holds it open
         let copy = self.beside("tcia-mirror");
-        std::fs::copy(env!("CARGO_BIN_EXE_tcia-mirror"), &copy).unwrap();
+        assert!(
+            Command::new("cp").arg(env!("CARGO_BIN_EXE_tcia-mirror")).arg(&copy).status().unwrap().success()
+        );
         let directories = [self.directory.path().to_owned(), self.root(), self.root().join(".tcia-mirror")];
         let set = |mode| {
             for directory in &directories {

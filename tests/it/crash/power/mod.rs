@@ -21,7 +21,7 @@ use disk::Disk;
 use recording::{Bytes, Recording, Survivors};
 
 /// States that the program is started with; all others are only looked at.
-const STARTS: usize = 40;
+const STARTS: usize = 30;
 
 /// A disk after a power cut, and how it came about.
 struct Aftermath {
