@@ -118,3 +118,82 @@ fn the_reader_of_imports_sees_every_form() {
     assert!(!is_allowed("serve", "nbia::Client"));
     assert!(!is_allowed("db", "nbia"));
 }
+
+/// What may stand in the text of a statement beside its own words: tables, columns and conditions on bound values, all of
+/// them spelled out in the source; nothing stands for what has no name but the columns of a row. All else is bound.
+const SPELLED_OUT: [&str; 16] = [
+    "",
+    "COLLECTION_NAMES",
+    "LOCAL_COLUMNS",
+    "PLACED",
+    "along",
+    "json",
+    "key",
+    "keyword",
+    "narrowed",
+    "patient",
+    "released",
+    "row",
+    "series",
+    "study",
+    "table",
+    "value",
+];
+/// What a statement begins with.
+const STATEMENT: [&str; 5] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
+
+/// The first texts of all `format!`s.
+#[derive(Default)]
+struct Formats(Vec<String>);
+
+impl<'ast> Visit<'ast> for Formats {
+    fn visit_macro(&mut self, found: &'ast syn::Macro) {
+        if found.path.is_ident("format") {
+            let text = |input: syn::parse::ParseStream<'_>| {
+                let text = input.parse::<syn::LitStr>()?;
+                while input
+                    .step(|rest| Ok(rest.token_tree().map_or(((), *rest), |(_, rest)| ((), rest))))
+                    .is_ok()
+                    && !input.is_empty()
+                {}
+                Ok(text)
+            };
+            self.0.extend(found.parse_body_with(text).map(|text| text.value()));
+        }
+    }
+}
+
+fn formats_of(text: &str) -> Vec<String> {
+    let mut formats = Formats::default();
+    formats.visit_file(&syn::parse_file(text).unwrap());
+    formats.0
+}
+
+/// The names between the braces of a format.
+fn filled_in(format: &str) -> Vec<&str> {
+    format.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
+}
+
+#[test]
+fn no_statement_is_made_of_anything_but_what_the_source_spells_out() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for file in rust_files(&source) {
+        for format in formats_of(&fs::read_to_string(&file).unwrap()) {
+            let is_statement = STATEMENT.iter().any(|word| format.starts_with(word));
+            let strange = filled_in(&format).into_iter().find(|name| !SPELLED_OUT.contains(name));
+            if is_statement && (strange.is_some() || !file.starts_with(source.join("db"))) {
+                wrong.push(format!("{}: {strange:?} in {format}", file.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_reader_of_statements_sees_what_is_filled_in() {
+    let found =
+        formats_of(r#"fn f() { let a = format!("SELECT {x} FROM t WHERE n = {}", g(1)); h(format!("b")); }"#);
+    assert_eq!(found, ["SELECT {x} FROM t WHERE n = {}", "b"]);
+    assert_eq!(filled_in(&found[0]), ["x", ""]);
+}

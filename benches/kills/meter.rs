@@ -10,6 +10,8 @@ pub(crate) struct Counts {
     pub(crate) sent: u64,
     /// Of instances that had begun and not ended when their connection broke, whole.
     pub(crate) in_flight: u64,
+    /// What had been sent of those.
+    pub(crate) broken_off: u64,
 }
 
 /// Counts that can be waited for.
@@ -29,8 +31,11 @@ impl Meter {
         self.moved.notify_all();
     }
 
-    pub(crate) fn add_in_flight(&self, bytes: u64) {
-        self.lock().in_flight += bytes;
+    /// Of an instance of so many bytes so many had been sent.
+    pub(crate) fn break_off(&self, whole: u64, sent: u64) {
+        let mut counts = self.lock();
+        counts.in_flight += whole;
+        counts.broken_off += sent;
     }
 
     /// Waits until so much was sent in all, for so long at the most; tells whether it was.

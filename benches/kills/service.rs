@@ -108,7 +108,7 @@ impl<'a> Download<'a> {
         let mut sent = 0;
         for piece in self.body.chunks(PIECE_BYTES) {
             if let Err(error) = is_still_there(stream).and_then(|()| stream.write_all(piece)) {
-                meter.add_in_flight(self.instance_bytes);
+                meter.break_off(self.instance_bytes, self.share(sent) % self.instance_bytes);
                 return Err(error.into());
             }
             meter.add_sent(self.share(sent + piece.len()) - self.share(sent));

@@ -89,7 +89,9 @@ pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
 /// Prints an error once, as a chain, then what can be done about it.
 pub(super) fn of_failure(error: &anyhow::Error) -> ExitCode {
     let text = sync::chain(error.as_ref());
-    print::talk(&format!("error: {text}"));
+    // a mistake in the configuration is shown with its lines
+    let lines: Vec<_> = text.lines().map(print::plain).collect();
+    print::talk(&format!("error: {}", lines.join("\n")));
     if let Some(hint) = hint(error) {
         print::talk(&format!("hint: {hint}"));
     }
@@ -123,6 +125,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
 const DAMAGED: &str =
     "the tree was not touched; restore state.sqlite from a backup, or move it away and mirror again";
 
+/// What can be done about a disk that takes no more.
+const SEE_TO_THE_DISK: &str =
+    "see to the disk of the root, then run the same command again: it goes on where it stopped";
+
 fn is_damaged(error: Option<&db::Error>) -> bool {
     error.is_some_and(db::Error::is_damage)
 }
@@ -137,9 +143,11 @@ fn of_cycle(error: &sync::Error) -> Option<String> {
         {
             "move it away, then run the same command again: it goes on where it stopped"
         }
-        sync::Error::Disk(_) | sync::Error::Staging(_) | sync::Error::Commit(_) => {
-            "see to the disk of the root, then run the same command again: it goes on where it stopped"
+        sync::Error::Root(RootError::Unusable { .. }) => {
+            "see that the root is a directory that may be written, or name another one with --root"
         }
+        sync::Error::Record(error) if error.is_of_the_disk() => SEE_TO_THE_DISK,
+        sync::Error::Disk(_) | sync::Error::Staging(_) | sync::Error::Commit(_) => SEE_TO_THE_DISK,
         sync::Error::Record(error) if is_damaged(Some(error)) => DAMAGED,
         sync::Error::GaveUp { .. } => "jobs are kept; run the same command again when the service answers",
         sync::Error::Remote(nbia::Error::Redirected { .. }) => {

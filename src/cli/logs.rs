@@ -35,7 +35,7 @@ pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Opt
             let layer = layer.with_ansi(print::is_watched()).fmt_fields(debug_fn(only_the_message));
             registry.with(layer).try_init()?;
         }
-        LogFormat::Json => registry.with(fmt::layer().json().with_writer(io::stderr)).try_init()?,
+        LogFormat::Json => registry.with(fmt::layer().json().with_writer(|| JsonWriter)).try_init()?,
         LogFormat::Journald => registry.with(tracing_journald::layer()?).try_init()?,
     }
     Ok(bars)
@@ -44,6 +44,22 @@ pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Opt
 /// The message reads alone; fields are for those who filter, in the other formats.
 fn only_the_message(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     if field.name() == "message" { writer.write_str(&print::plain(&format!("{value:?}"))) } else { Ok(()) }
+}
+
+/// Escapes what a terminal would obey.
+struct JsonWriter;
+
+impl io::Write for JsonWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        io::stderr()
+            .write_all(print::escaped(&String::from_utf8_lossy(line).replace('\n', "")).as_bytes())?;
+        io::stderr().write_all(b"\n")?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// Lifts the bars for the length of a line.

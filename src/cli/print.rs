@@ -10,9 +10,9 @@ pub(super) fn data(line: &str) -> anyhow::Result<()> {
     writeln!(output, "{line}").or_else(unless_closed)
 }
 
-/// Writes one object on a line of data.
+/// Writes one object on a line of data, what a terminal would obey escaped.
 pub(super) fn json(object: &impl Serialize) -> anyhow::Result<()> {
-    data(&serde_json::to_string(object)?)
+    data(&escaped(&serde_json::to_string(object)?))
 }
 
 /// Writes a line to whoever watches. A standard error that is gone is no reason to stop.
@@ -32,12 +32,21 @@ pub(super) fn is_watched() -> bool {
 
 /// Text of the service without what a terminal would obey.
 pub(super) fn plain(text: &str) -> String {
-    text.replace(|character: char| character.is_control() || is_direction(character), "\u{FFFD}")
+    text.replace(is_obeyed, "\u{FFFD}")
 }
 
-/// What turns the direction of writing around, so that a text reads as another one.
-fn is_direction(character: char) -> bool {
-    matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// The same JSON in other letters: what a terminal would obey can only stand in a string, where it may be escaped.
+pub(super) fn escaped(json: &str) -> String {
+    let escape = |character: char| {
+        if is_obeyed(character) { format!("\\u{:04x}", u32::from(character)) } else { character.to_string() }
+    };
+    if json.contains(is_obeyed) { json.chars().map(escape).collect() } else { json.to_owned() }
+}
+
+/// Control characters, and what turns the direction of writing around, so that a text reads as another one.
+fn is_obeyed(character: char) -> bool {
+    let is_direction = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    character.is_control() || is_direction
 }
 
 /// `1.5 GB`, as disks are sold.

@@ -83,6 +83,10 @@ fn show_parked(status: &Status) -> anyhow::Result<()> {
             parked.attempts,
             print::plain(&parked.reason)
         ))?;
+        // the last one is the reason above
+        for failed in parked.failures.iter().rev().skip(1).rev() {
+            print::data(&format!("  earlier, {}: {}", failed.at, print::plain(&failed.reason)))?;
+        }
     }
     Ok(())
 }

@@ -141,9 +141,16 @@ fn say_where_it_goes_on(pass: &Pass<'_>) {
     ));
 }
 
-/// Damaged series, each with how many of its files can be fetched again, itself included where it is not what the
-/// service has.
-type Wounds = BTreeMap<i64, u64>;
+/// What is to be fetched again of a series.
+#[derive(Clone, Copy, Debug)]
+struct Wound {
+    /// Files that are damaged, and the series itself where it is not what the service has.
+    files: u64,
+    /// Whether they are instances, so that the others need not be fetched.
+    is_of_instances: bool,
+}
+
+type Wounds = BTreeMap<i64, Wound>;
 
 async fn find(
     global: &Global,
@@ -157,7 +164,9 @@ async fn find(
     let mut report = |damage: Damage| {
         let can_be_fetched = !matches!(damage.problem.kind, ProblemKind::Unexpected | ProblemKind::Withdrawn);
         if let Some((series_id, _)) = damage.series.as_ref().filter(|_| can_be_fetched) {
-            *wounds.entry(*series_id).or_insert(0) += 1;
+            let wound = wounds.entry(*series_id).or_insert(Wound { files: 0, is_of_instances: true });
+            wound.files += 1;
+            wound.is_of_instances &= damage.problem.sop_instance_uid.is_some();
         }
         if printed.is_ok() {
             printed = show(global.json, &damage);
@@ -195,17 +204,19 @@ fn show(as_json: bool, damage: &Damage) -> anyhow::Result<()> {
 async fn repair(mut session: Session, wounds: &Wounds) -> anyhow::Result<(u64, Exit)> {
     let cycle = session.cycle.clone();
     let series: Vec<_> = wounds.keys().copied().collect();
-    let outcome = session.watch(cycle.repair(series.clone())).await?;
+    // where the service has something else, nothing of ours is right
+    let afresh = wounds.iter().filter(|(_, wound)| !wound.is_of_instances).map(|(series_id, _)| *series_id);
+    let outcome = session.watch(cycle.repair(series.clone(), afresh.collect())).await?;
     let report = match (outcome, session.signals.received()) {
         (_, Some(exit)) => return Ok((0, exit)),
         (outcome, None) => outcome?,
     };
     if report.totals.parked == 0 && report.left == 0 {
-        return Ok((wounds.values().sum(), Exit::Done));
+        return Ok((wounds.values().map(|wound| wound.files).sum(), Exit::Done));
     }
     let unfinished = cycle.unfinished(series).await?;
     let mended = wounds.iter().filter(|(series_id, _)| !unfinished.contains(series_id));
-    Ok((mended.map(|(_, files)| files).sum(), Exit::Parked))
+    Ok((mended.map(|(_, wound)| wound.files).sum(), Exit::Parked))
 }
 
 fn conclude(

@@ -129,8 +129,13 @@ impl Db {
     }
 
     /// When the next queued job of a run is due, UTC seconds; `None` when none is queued.
-    pub async fn next_due(&self, run_id: i64) -> Result<Option<i64>, Error> {
+    ///
+    /// A job that was put off beyond `latest` was so by a clock that was ahead, and is due then.
+    pub async fn next_due(&self, run_id: i64, latest: i64) -> Result<Option<i64>, Error> {
         self.call(move |connection| {
+            let sql = "UPDATE series_job SET not_before = ?2
+                       WHERE state = 'queued' AND run_id = ?1 AND not_before > ?2";
+            connection.prepare_cached(sql)?.execute([run_id, latest])?;
             let sql = "SELECT min(not_before) FROM series_job WHERE state = 'queued' AND run_id = ?1";
             Ok(connection.prepare_cached(sql)?.query_row([run_id], |row| row.get(0))?)
         })
@@ -262,7 +267,7 @@ mod tests {
         let other = db.begin_run("mirror", BASE_URL, 0).await.unwrap();
 
         assert!(db.claim(other, 0).await.unwrap().is_none());
-        assert_eq!(db.next_due(other).await.unwrap(), None);
+        assert_eq!(db.next_due(other, i64::MAX).await.unwrap(), None);
         assert!(db.claim(run_id, 0).await.unwrap().is_some());
     }
 
@@ -275,6 +280,23 @@ mod tests {
 
         assert!(db.claim(run_id, 129).await.unwrap().is_none());
         assert_eq!(db.claim(run_id, 130).await.unwrap().unwrap().attempts, 1);
+    }
+
+    #[tokio::test]
+    async fn a_job_put_off_by_a_clock_that_was_ahead_waits_no_longer_than_any_other() {
+        let db = in_memory();
+        let (run_id, rows) = queue(&db, 2).await;
+        let (ahead, now, cap) = (1_000_000, 500, 60);
+        for (row, not_before) in rows.iter().zip([ahead + 30, now + 20]) {
+            db.claim(run_id, now).await.unwrap();
+            db.fail(*row, Failure::RetryAt(not_before), "reset".to_owned(), now).await.unwrap();
+        }
+
+        assert_eq!(db.next_due(run_id, now + cap).await.unwrap(), Some(now + 20));
+        assert_eq!(db.claim(run_id, now + 20).await.unwrap().unwrap().series_id, rows[1]);
+        assert_eq!(db.next_due(run_id, now + 20 + cap).await.unwrap(), Some(now + cap));
+        assert!(db.claim(run_id, now + cap - 1).await.unwrap().is_none());
+        assert_eq!(db.claim(run_id, now + cap).await.unwrap().unwrap().series_id, rows[0]);
     }
 
     #[tokio::test]

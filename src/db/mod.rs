@@ -42,7 +42,9 @@ pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, Se
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
 pub use removal::WithdrawnSeries;
-pub use report::{CollectionReport, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport};
+pub use report::{
+    CollectionReport, FailedTry, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport,
+};
 pub use run::{RunReport, RunTotals, WatermarkKey};
 pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
@@ -80,6 +82,13 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the disk takes no more of it.
+    pub fn is_of_the_disk(&self) -> bool {
+        let (Self::Open { source, .. } | Self::Statement(source)) = self else { return false };
+        let codes = [ErrorCode::DiskFull, ErrorCode::SystemIoFailure, ErrorCode::ReadOnly];
+        source.sqlite_error_code().is_some_and(|code| codes.contains(&code))
+    }
+
     /// Whether the file itself is damaged, rather than out of reach.
     pub fn is_damage(&self) -> bool {
         match self {

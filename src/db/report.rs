@@ -48,6 +48,17 @@ pub struct ParkedSeries {
     pub attempts: u32,
     /// Since when.
     pub since: String,
+    /// Each of the tries, the first one first.
+    pub failures: Vec<FailedTry>,
+}
+
+/// A try that did not bring the series.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedTry {
+    /// When it ended.
+    pub at: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// Up to when a collection is synced.
@@ -178,7 +189,7 @@ fn heartbeat(connection: &Connection, now: i64) -> Result<Option<Heartbeat>, Err
 }
 
 fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
-    let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at
+    let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at, series_id
                FROM series_job JOIN series USING (series_id) WHERE state = 'parked' ORDER BY series_instance_uid";
     read_all(connection, sql, [], |row| {
         Ok(ParkedSeries {
@@ -186,7 +197,15 @@ fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
             reason: row.get(1)?,
             attempts: row.get(2)?,
             since: as_time(row.get(3)?),
+            failures: failures(connection, row.get(4)?)?,
         })
+    })
+}
+
+fn failures(connection: &Connection, series_id: i64) -> Result<Vec<FailedTry>, Error> {
+    let sql = "SELECT failed_at, reason FROM series_job_failure WHERE series_id = ?1 ORDER BY rowid";
+    read_all(connection, sql, [series_id], |row| {
+        Ok(FailedTry { at: as_time(row.get(0)?), reason: row.get(1)? })
     })
 }
 
@@ -295,6 +314,10 @@ mod tests {
             reason: "two files differ".to_owned(),
             attempts: 2,
             since: "2023-11-14T22:12:10Z".to_owned(),
+            failures: vec![
+                FailedTry { at: "2023-11-14T22:12:00Z".to_owned(), reason: "reset".to_owned() },
+                FailedTry { at: "2023-11-14T22:12:10Z".to_owned(), reason: "two files differ".to_owned() },
+            ],
         };
         assert_eq!(status.parked, [parked]);
         assert_eq!((status.rate_bytes_s, status.eta_s), (None, None));

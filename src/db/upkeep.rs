@@ -183,7 +183,7 @@ mod tests {
         let refused = open_with(&path, &older_and(NEXT)).err();
 
         assert!(matches!(refused, Some(Error::BackUp { .. })), "{refused:?}");
-        assert_eq!(number(&path, "SELECT user_version FROM pragma_user_version"), 1);
+        assert_eq!(number(&path, "SELECT user_version FROM pragma_user_version"), 2);
     }
 
     #[tokio::test]

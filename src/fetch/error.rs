@@ -30,7 +30,7 @@ pub enum Error {
     TooLarge { entry: &'static str, limit: u64 },
     #[error("getSOPInstanceUIDs lists no instance")]
     NoInstances,
-    #[error("the ZIP holds more {what} than the {listed} that the service lists")]
+    #[error("the service sends more {what} than the {listed} that it lists")]
     MoreThanListed { what: &'static str, listed: u64 },
     #[error("{entry} is longer than {limit} bytes")]
     TooLong { entry: &'static str, limit: u64 },

@@ -44,7 +44,7 @@ impl Shortfall {
         }
         let request = REQUEST_BYTES.min(self.instance_bytes() / REQUEST_PART);
         let all_again = self.staged_bytes.saturating_add(request);
-        if missing.saturating_mul(request) <= all_again { Repair::Instances } else { Repair::WholeAgain }
+        if missing.saturating_mul(request) < all_again { Repair::Instances } else { Repair::WholeAgain }
     }
 
     /// An instance of the series, by what is listed, else by what is there.
@@ -86,7 +86,7 @@ mod tests {
             ("small images: half is missing", 500, 1000, 3_000, Repair::Instances),
             ("small images: a tenth is there", 100, 1000, 3_000, Repair::WholeAgain),
             ("one of two", 1, 2, 500, Repair::Instances),
-            ("the only one", 0, 1, CT, Repair::Instances),
+            ("the only one: the ZIP brings its licence as well", 0, 1, CT, Repair::WholeAgain),
             ("more than is listed", 3, 2, CT, Repair::Instances),
             ("nothing is listed", 0, 0, CT, Repair::Instances),
         ];

@@ -115,7 +115,7 @@ fn most_entries(image_count: u32) -> u64 {
 }
 
 /// What the files of a series may have in all by what is listed: a tenth and a MiB more.
-fn most_by_listing(expected: &Expected) -> Option<u64> {
+pub(super) fn most_by_listing(expected: &Expected) -> Option<u64> {
     expected.size_bytes.map(|size| size.saturating_add(size / 10 + LISTED_SIZE_MARGIN))
 }
 

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use super::Fetch;
 use super::arrival::Arrival;
 use super::error::Error;
+use super::series_zip::most_by_listing;
 use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
 use crate::mirror::{Expected, Staging};
 use crate::nbia::BodyReader;
@@ -18,6 +19,8 @@ use crate::nbia::BodyReader;
 /// What the instances of one series may have in all.
 struct Budget {
     most: u64,
+    /// What the service lists, where that is what sets the limit.
+    listed: Option<u64>,
     spent: AtomicU64,
 }
 
@@ -40,7 +43,9 @@ impl Fetch {
             return Err(Error::NoInstances);
         }
         let staged_bytes = staging.instances().values().map(|instance| instance.size_bytes).sum();
-        let budget = Budget { most: self.most_bytes(&expected), spent: AtomicU64::new(staged_bytes) };
+        let most = self.most_bytes(&expected);
+        let listed_bytes = expected.size_bytes.filter(|_| Some(most) == most_by_listing(&expected));
+        let budget = Budget { most, listed: listed_bytes, spent: AtomicU64::new(staged_bytes) };
         let missing: Vec<_> =
             listed.iter().filter(|uid| !staging.instances().contains_key(uid)).cloned().collect();
         let staging = Arc::new(Mutex::new(staging));
@@ -73,8 +78,14 @@ impl Fetch {
         if hopeless.load(Ordering::Relaxed) {
             return Err(crate::nbia::Error::Stopped.into());
         }
-        let limit = self.options.max_instance.min(budget.left());
-        let fetched = self.stage_single(staging, series, asked, limit).await;
+        let (left, most) = (budget.left(), self.options.max_instance);
+        let fetched = self.stage_single(staging, series, asked, most.min(left)).await;
+        let fetched = fetched.map_err(|error| match (error, budget.listed) {
+            (Error::TooLarge { .. }, Some(listed)) if left < most => {
+                Error::MoreThanListed { what: "bytes", listed }
+            }
+            (error, _) => error,
+        });
         hopeless.fetch_or(fetched.as_ref().is_err_and(Error::concerns_every_instance), Ordering::Relaxed);
         let instance = fetched?;
         budget.spent.fetch_add(instance.size_bytes, Ordering::Relaxed);

@@ -73,14 +73,9 @@ impl Directory {
         }
     }
 
-    /// Moves an entry of this directory to another name in it; what is there is replaced in the same step.
-    pub(super) fn replace(&self, from: &str, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::renameat(&self.0, from, &self.0, name)?)
-    }
-
-    /// Gives an entry of this directory a second name elsewhere; what is at the target stays and is an error.
-    pub(super) fn link(&self, from: &str, to: &Self, name: &str) -> io::Result<()> {
-        Ok(rustix::fs::linkat(&self.0, from, &to.0, name, AtFlags::empty())?)
+    /// Gives a file of this directory a second name in another one of the same file system.
+    pub(super) fn link(&self, name: &str, to: &Self) -> io::Result<()> {
+        Ok(rustix::fs::linkat(&self.0, name, &to.0, name, AtFlags::empty())?)
     }
 
     /// Removes a directory if nothing is in it; whether it has gone.
@@ -97,6 +92,11 @@ impl Directory {
         let found = rustix::fs::statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW)?;
         let is_directory = FileType::from_raw_mode(found.st_mode) == FileType::Directory;
         Ok((!is_directory).then(|| u64::try_from(found.st_size).unwrap_or_default()))
+    }
+
+    /// Moves an entry of this directory to another name in it; what is there is replaced in the same step.
+    pub(super) fn replace(&self, from: &str, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::renameat(&self.0, from, &self.0, name)?)
     }
 
     /// Removes a file that may not be there.

@@ -12,6 +12,7 @@ mod notes;
 mod rehash;
 mod replaced;
 mod root;
+mod salvage;
 mod series_files;
 mod staging;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::directory::Directory;
 use super::layout::SeriesPath;
 use super::root::Root;
 use super::staging::{LICENSE, file_name};
-use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
+use crate::dicom::SopInstanceUid;
 
 /// The directory of a placed series, held open: the files of a revision that takes its place meanwhile do not mix in.
 #[derive(Debug)]
@@ -19,26 +19,6 @@ impl Root {
     /// Opens the directory of a placed series.
     pub fn open_series(&self, path: &SeriesPath) -> io::Result<SeriesFiles> {
         self.parent_of(path)?.sub(path.name()).map(SeriesFiles)
-    }
-}
-
-impl Root {
-    /// Gives instances that lie in the tree a second name in the staging directory of their series, where
-    /// [`super::Staging::open`] keeps those that have their digests.
-    pub fn stage_placed(
-        &self,
-        path: &SeriesPath,
-        series: &SeriesInstanceUid,
-        instances: &[Instance],
-    ) -> io::Result<()> {
-        let (placed, staged) = (self.open_series(path)?.0, self.staging()?.make(series.as_str())?);
-        for name in instances.iter().map(|instance| file_name(&instance.sop_instance_uid)) {
-            match placed.link(&name, &staged, &name) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }
 
@@ -63,6 +43,7 @@ impl SeriesFiles {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::os::unix::fs::symlink;
 
     use super::super::fixture::{FIRST, LICENCE_TEXT, PLACE, SECOND, Scratch, THIRD, place};

@@ -1,5 +1,6 @@
 //! What can go wrong between us and the service, and what each failure means for a retry.
 
+use std::error::Error as StdError;
 use std::time::Duration;
 
 use reqwest::StatusCode;
@@ -90,7 +91,10 @@ impl Error {
             | Self::TokenRefused { .. }
             | Self::NotOffered { .. }
             | Self::Setup { .. } => true,
-            Self::Status { status, .. } => matches!(status.as_u16(), 401 | 403 | 407),
+            // a redirect that leads nowhere is not followed either
+            Self::Status { status, .. } => {
+                matches!(status.as_u16(), 401 | 403 | 407) || status.is_redirection()
+            }
             _ => false,
         }
     }
@@ -144,6 +148,20 @@ impl Error {
         matches!(self, Self::Status { status, text, .. }
             if *status == StatusCode::BAD_REQUEST && text.starts_with("Invalid query parameter"))
     }
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
 }
 
 fn known_paths() -> String {

@@ -25,7 +25,7 @@ pub use body::Body;
 pub use client::Client;
 pub use dialect::{Dialect, Endpoint};
 pub use endpoints::{CollectionDescription, Image, Md5Scope, SeriesMetadata, SeriesSize, ValueCount};
-pub use error::Error;
+pub use error::{Error, chain};
 pub use options::{HttpOptions, NLST_SERVICE, Options, PUBLIC_SERVICE};
 pub use pace::Rate;
 pub use question::{Question, QuestionError};

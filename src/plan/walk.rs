@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::selection::describe;
 use super::tally::Tally;
 use crate::dicom::{Patient, PatientId, Series, Study, StudyInstanceUid};
-use crate::nbia::{Client, Error, Rejected, Rows, Scope};
+use crate::nbia::{Client, Error, Rejected, Rows, Scope, chain};
 
 /// Questions about single patients that are under way at once; the client's rate is the real limit.
 const NARROW_AT_ONCE: usize = 4;
@@ -134,8 +134,9 @@ impl<'a> Walker<'a> {
             Ok(0) => self.hand_on(Listed::PartDone(part)).await.map(|()| 0),
             // one patient that cannot be listed must not keep the others from being mirrored
             Err(error) if error.is_of_one_answer() => {
-                warn!("cannot list {part}: {error}");
-                self.hand_on(Listed::Unlisted(format!("{part}: {error}"))).await.map(|()| 1)
+                let reason = chain(&error);
+                warn!("cannot list {part}: {reason}");
+                self.hand_on(Listed::Unlisted(format!("{part}: {reason}"))).await.map(|()| 1)
             }
             outcome => outcome,
         }
@@ -185,7 +186,7 @@ impl<'a> Walker<'a> {
         match question(tally).await {
             Ok(()) => Ok(true),
             Err(error) if error.is_too_much_asked() => {
-                warn!("{error}; asking for less at a time");
+                warn!("{}; asking for less at a time", chain(&error));
                 Ok(false)
             }
             Err(error) => Err(error),
@@ -219,7 +220,9 @@ impl<'a> Walker<'a> {
     ) -> Result<(), Error> {
         for failures in 1..self.client.retry_options().attempts {
             match question(tally).await {
-                Err(error) if error.is_transient() && !error.is_outage() => warn!("{error}; asking again"),
+                Err(error) if error.is_transient() && !error.is_outage() => {
+                    warn!("{}; asking again", chain(&error));
+                }
                 answered => return answered,
             }
             self.client.back_off(failures).await?;

@@ -10,8 +10,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::chain;
 use super::draft::{PAGE, Plan, PlanTotals, Planned};
-use super::judge::chain;
 use super::progress::Progress;
 use super::remote::Remote;
 use super::{Error, Event, Options, is_wanted};
@@ -48,6 +48,8 @@ pub struct Cycle {
     /// Cancelled when nothing more may be claimed: by a signal, or by trouble of our own.
     pub(super) halt: CancellationToken,
     pub(super) job_ended: Notify,
+    /// Series of which nothing in the tree is used again.
+    afresh: Mutex<BTreeSet<i64>>,
     /// How often an outage put a series back in the queue.
     pub(super) requeued: Mutex<HashMap<i64, u32>>,
     began: Instant,
@@ -92,6 +94,7 @@ impl Cycle {
             drain: setup.drain,
             progress: Arc::default(),
             job_ended: Notify::new(),
+            afresh: Mutex::default(),
             requeued: Mutex::default(),
             began: Instant::now(),
             events: setup.events,
@@ -169,8 +172,9 @@ impl Cycle {
         .await
     }
 
-    /// Fetches series again that were found damaged.
-    pub async fn repair(self: &Arc<Self>, series: Vec<i64>) -> Result<Report, Error> {
+    /// Fetches what is damaged of series; all of those that are to come `afresh`.
+    pub async fn repair(self: &Arc<Self>, series: Vec<i64>, afresh: BTreeSet<i64>) -> Result<Report, Error> {
+        *lock(&self.afresh) = afresh;
         self.run("verify", async |run_id| {
             self.db.enqueue(run_id, series, self.now()).await?;
             self.fetch_planned(run_id, Plan::default(), &[]).await
@@ -262,6 +266,11 @@ impl Cycle {
                 page.iter().filter(|job| is_wanted(selections, &job.series)).map(|job| job.series_id),
             );
         }
+    }
+
+    /// Whether what lies in the tree of a series may be used again.
+    pub(super) fn may_reuse(&self, series_id: i64) -> bool {
+        !lock(&self.afresh).contains(&series_id)
     }
 
     /// Seconds since 1970.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use tracing::warn;
 
-use super::judge::chain;
+use super::chain;
 use super::{Error, is_wanted};
 use crate::db::{JobState, ListedSeries, Local, Reader, WatermarkKey};
 use crate::dicom::{CollectionName, PatientId, Series, StudyInstanceUid};

@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError};
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
+use super::chain;
 use super::cycle::Cycle;
-use super::judge::{Cause, Verdict, cause_of, chain, judge};
+use super::judge::{Cause, Verdict, cause_of, judge};
 use super::progress::RunningSeries;
 use super::{Error, Event, SeriesEvent};
 use crate::db::{CommitIntent, Failure, SeriesJob};
@@ -53,6 +54,7 @@ impl Cycle {
     }
 
     async fn attempt(&self, job: &SeriesJob, arrived: Arc<AtomicU64>) -> Result<Placed, Failed> {
+        self.remote_at(&job.base_url).until_it_answers().await?;
         let staging = self.open_staging(job).await?;
         let (staged, reports) = mpsc::channel(STAGED_BATCH);
         let fetch = Fetch {
@@ -70,7 +72,7 @@ impl Cycle {
 
     async fn open_staging(&self, job: &SeriesJob) -> Result<Staging, Failed> {
         let mut recorded = self.db.staged_instances(job.series_id).await?;
-        if recorded.is_empty() && job.attempts == 0 {
+        if recorded.is_empty() && job.attempts == 0 && self.may_reuse(job.series_id) {
             recorded = self.stage_placed(job).await?;
         }
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
@@ -91,14 +93,19 @@ impl Cycle {
         {
             return Ok(Vec::new());
         }
-        self.db.store_staged(job.series_id, instances.clone()).await?;
         let (root, series) = (Arc::clone(&self.root), job.series.series_instance_uid.clone());
-        let link = move || (root.stage_placed(&path, &series, &instances), instances);
-        let (linked, instances) = tokio::task::spawn_blocking(link).await.map_err(Error::Task)?;
-        if let Err(error) = linked {
-            debug!(series.uid = %job.series.series_instance_uid, "what lies in the tree cannot be used again: {error}");
+        let linked = tokio::task::spawn_blocking(move || root.stage_placed(&series, &path, instances));
+        match linked.await.map_err(Error::Task)? {
+            Ok(linked) => {
+                // recorded before, it would keep a process that comes after this one from linking what this one did not come to
+                self.db.store_staged(job.series_id, linked.clone()).await?;
+                Ok(linked)
+            }
+            Err(error) => {
+                debug!(series.uid = %job.series.series_instance_uid, "what lies in the tree cannot be used again: {error}");
+                Ok(Vec::new())
+            }
         }
-        Ok(instances)
     }
 
     /// Whether the licence text lies in the tree as it is recorded; only the ZIP brings another.

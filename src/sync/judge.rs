@@ -1,6 +1,5 @@
 //! What becomes of a series that failed: a pure function.
 
-use std::error::Error as StdError;
 use std::time::Duration;
 
 use super::JobOptions;
@@ -74,20 +73,6 @@ pub(super) fn cause_of(error: &fetch::Error) -> Cause {
         error if error.is_over_limit() => Cause::Lasting,
         _ => Cause::Transient,
     }
-}
-
-/// An error and its causes on one line.
-pub fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -24,13 +24,13 @@ use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
 pub use crate::db::Confirmation;
+pub use crate::nbia::chain;
 pub use check::{
     Aim, CheckTotals, Damage, Found, Pass, Question, Run, Sample, Share, Statement, Statements, check,
     next_sample,
 };
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
-pub use judge::chain;
 pub use progress::{Progress, RunningSeries};
 pub use prune::{Obsolete, ObsoleteKind, obsolete};
 

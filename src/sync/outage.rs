@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tracing::warn;
+use tracing::{info, warn};
 
+use super::chain;
 use super::cycle::Cycle;
-use super::judge::chain;
 use super::remote::Remote;
 use super::{Error, Event};
 
@@ -20,6 +20,16 @@ pub(super) enum LastOutage {
     UpAgain(Instant),
     /// It did not answer for as long as is waited.
     GivenUp,
+}
+
+impl Remote {
+    /// Waits while someone finds out whether the service answers: nothing new is asked of it meanwhile.
+    pub(super) async fn until_it_answers(&self) -> Result<(), Error> {
+        match *self.last_outage.lock().await {
+            LastOutage::GivenUp => Err(Error::Stopped),
+            LastOutage::None | LastOutage::UpAgain(_) => Ok(()),
+        }
+    }
 }
 
 impl Cycle {
@@ -45,6 +55,7 @@ impl Cycle {
                     let was_down = failures > 1;
                     if was_down {
                         *last = LastOutage::UpAgain(Instant::now());
+                        info!("the service answers again after {} s", began.elapsed().as_secs());
                         self.tell(Event::Recovered).await;
                     }
                     return Ok(was_down);

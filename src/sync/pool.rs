@@ -61,7 +61,8 @@ impl Cycle {
     /// Waits a moment while jobs of the run are queued for later or under way; `false` when none is left.
     async fn wait_for_a_job(&self, run_id: i64, halt: &CancellationToken) -> Result<bool, Error> {
         let ended = self.job_ended.notified();
-        let due = self.db.next_due(run_id).await?;
+        let longest = i64::try_from(self.options.jobs.cap.as_secs()).unwrap_or(i64::MAX);
+        let due = self.db.next_due(run_id, self.now().saturating_add(longest)).await?;
         if due.is_none() && self.progress.running().is_empty() {
             return Ok(false);
         }

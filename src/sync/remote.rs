@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::Error;
+use super::chain;
 use super::cycle::Cycle;
-use super::judge::chain;
 use super::outage::LastOutage;
 use crate::dicom::{CollectionName, SeriesInstanceUid};
 use crate::nbia::dialect::Parameter;

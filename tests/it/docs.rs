@@ -4,6 +4,8 @@ use std::path::Path;
 
 use tcia_mirror::nbia::dialect::{Dialect, Endpoint, Parameter};
 
+use crate::liars::kinds;
+
 fn read(file: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
 }
@@ -68,5 +70,24 @@ fn the_table_for_users_says_of_each_dialect_what_it_is() {
         assert_eq!(says_yes(&by_uid), series.parameter(Parameter::SeriesInstanceUid).is_some(), "{dialect}");
         assert_eq!(says_yes(&news), described.endpoint(Endpoint::NewStudies).is_some(), "{dialect}");
         assert_eq!(says_yes(&lists), described.endpoint(Endpoint::SharedList).is_some(), "{dialect}");
+    }
+}
+
+#[test]
+fn the_readme_says_of_each_kind_of_lie_what_the_table_of_lies_says() {
+    let readme = read("README.md");
+    let (_, section) = readme.split_once("## What happens when").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let lines = section.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let lines: Vec<Vec<&str>> =
+        lines.map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
+
+    assert_eq!(lines.len(), kinds().len());
+    for (kind, outcome) in kinds() {
+        let line = lines.iter().find(|cells| cells[0] == kind.words());
+        let [.., job, exit] = line.unwrap_or_else(|| panic!("no line for {kind:?}"))[..] else { panic!() };
+        let codes: Vec<_> = outcome.codes.iter().map(ToString::to_string).collect();
+        assert_eq!(exit, codes.join(" or "), "{kind:?}");
+        assert!(outcome.job().is_none_or(|expected| job == expected), "{kind:?}: {job}");
     }
 }

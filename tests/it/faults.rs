@@ -1,4 +1,4 @@
-//! What a broken or lying server does, what is on disk afterwards, and what becomes of the job.
+//! A server that is broken over a time or for all series at once; one thing at a time is in `liars`.
 
 use std::sync::Arc;
 
@@ -25,142 +25,6 @@ fn rezip(change: impl Fn(Entries) -> Entries + Send + Sync + 'static) -> Fault {
         let zip = change(entries).iter().fold(JavaZip::new(), |zip, (name, data)| zip.entry(name, data));
         zip.finish()
     }))
-}
-
-/// Name of a fault, the fault, and words of the reason that the parked series shows.
-type Case = (&'static str, Fault, &'static str);
-
-fn faults() -> Vec<Case> {
-    [answers_that_are_no_zip(), zips_that_are_short(), zips_that_lie()].concat()
-}
-
-fn answers_that_are_no_zip() -> Vec<Case> {
-    vec![
-        ("500 text", answer(500, "text/plain", "Server was not able to process your request\nnull"), "500"),
-        ("502 page", answer(502, "text/html", "<html>bad gateway</html>"), "502"),
-        ("429", Fault::Answer(429, vec![("retry-after", "0")], Vec::new()), "429"),
-        (
-            "400 not granted",
-            answer(400, "application/json", "The user has not been granted the access to image"),
-            "not been granted",
-        ),
-        ("an HTML page with 200", answer(200, "text/html", "<html>login</html>"), "<html>login"),
-        ("an empty body with 200", answer(200, "application/octet-stream", ""), "ZIP"),
-        ("an empty ZIP", rezip(|_| Vec::new()), "MD5"),
-        (
-            "only a licence",
-            rezip(|entries| entries.into_iter().filter(|(name, _)| name == "LICENSE").collect()),
-            "MD5",
-        ),
-        ("cut in an entry", Fault::CutAfter(5000), "broke off"),
-        ("cut in the first bytes", Fault::CutAfter(10), "broke off"),
-        ("silence", Fault::StallAfter(4000), "fewer than"),
-        ("no first byte", Fault::Stall, "sent nothing"),
-    ]
-}
-
-fn zips_that_are_short() -> Vec<Case> {
-    let first_instance = |entries: &Entries| entries.iter().position(|(name, _)| is_instance(name)).unwrap();
-    vec![
-        (
-            "short but well-formed",
-            rezip(|mut entries| {
-                entries.truncate(3);
-                entries
-            }),
-            "MD5",
-        ),
-        (
-            "short by one, with the list of MD5s of all",
-            rezip(move |mut entries| {
-                entries.remove(first_instance(&entries));
-                entries
-            }),
-            "3 instances, the service lists 4",
-        ),
-        (
-            "an instance cut short around which the ZIP was closed",
-            rezip(|mut entries| {
-                entries.retain(|(name, _)| name != "md5hashes.csv");
-                let last = entries.len() - 1;
-                let half = entries[last].1.len() / 2;
-                entries[last].1.truncate(half);
-                entries
-            }),
-            "MD5",
-        ),
-    ]
-}
-
-fn zips_that_lie() -> Vec<Case> {
-    vec![
-        (
-            "other bytes than the MD5 says",
-            rezip(|mut entries| {
-                let instance = entries.iter_mut().find(|(name, _)| is_instance(name)).unwrap();
-                *instance.1.last_mut().unwrap() ^= 1;
-                entries
-            }),
-            "MD5",
-        ),
-        (
-            "the same instance twice with other bytes",
-            rezip(|mut entries| {
-                let (_, mut twin) = entries.iter().find(|(name, _)| is_instance(name)).unwrap().clone();
-                *twin.last_mut().unwrap() ^= 1;
-                entries.insert(1, ("twin.dcm".to_owned(), twin));
-                entries
-            }),
-            "differ",
-        ),
-    ]
-}
-
-#[test]
-fn every_fault_of_a_zip_is_healed_when_the_server_heals() {
-    let catalogue = catalogue();
-    let source = tempfile::tempdir().unwrap();
-    catalogue.build(source.path());
-    let fake = FakeTcia::start(source.path());
-
-    for (name, fault, _) in faults() {
-        fake.heal();
-        fake.script("getImage", BROKEN, Some(1), fault);
-        let lab = Lab::new(&fake.base_url("nbia-v4"));
-        let ended = lab.run(&["mirror", "--collection", COLLECTION]);
-
-        assert_eq!(ended.code, Some(0), "{name}: {}", ended.stderr);
-        assert!(tree(&lab.root()) == catalogue.expected_tree(true), "{name}");
-        assert_sound(&lab.root());
-    }
-}
-
-#[test]
-fn a_fault_that_stays_parks_its_series_with_the_reason_and_no_other() {
-    let catalogue = catalogue();
-    let source = tempfile::tempdir().unwrap();
-    catalogue.build(source.path());
-    let fake = FakeTcia::start(source.path());
-    let whole = Catalogue { series: catalogue.series[..1].to_vec() };
-
-    for (name, fault, reason) in faults() {
-        fake.heal();
-        fake.script("getImage", BROKEN, None, fault);
-        let lab = Lab::new(&fake.base_url("nbia-v4"));
-        let ended = lab.run(&["--json", "mirror", "--collection", COLLECTION, "--fetch", "series"]);
-
-        assert_eq!(ended.code, Some(3), "{name}: {}", ended.stderr);
-        assert!(tree(&lab.root()) == whole.expected_tree(true), "{name}");
-        assert_sound(&lab.root());
-        let parked = ended.json().into_iter().find(|line| line["event"] == "parked").unwrap();
-        assert_eq!(parked["series_instance_uid"], BROKEN, "{name}");
-        assert!(parked["reason"].as_str().unwrap().contains(reason), "{name}: {parked}");
-
-        fake.heal();
-        lab.run(&["retry"]).assert_code(0);
-        assert!(tree(&lab.root()) == catalogue.expected_tree(true), "{name}");
-        assert_sound(&lab.root());
-    }
 }
 
 #[test]
@@ -205,27 +69,6 @@ fn what_does_not_belong_to_a_series_is_left_out_of_it() {
         assert!(tree(&lab.root()) == catalogue.expected_tree(true), "{name}");
         assert_sound(&lab.root());
     }
-}
-
-#[test]
-fn names_in_a_zip_never_become_paths() {
-    let catalogue = Catalogue::small(1, 3, 1000);
-    let source = tempfile::tempdir().unwrap();
-    catalogue.build(source.path());
-    let fake = FakeTcia::start(source.path());
-    let hostile = rezip(|mut entries| {
-        let names = ["../../../escaped.dcm", "/tmp/escaped.dcm", "..\\..\\escaped.dcm"];
-        let instances = entries.iter_mut().filter(|(name, _)| is_instance(name));
-        instances.zip(names).for_each(|((name, _), hostile)| hostile.clone_into(name));
-        entries
-    });
-    fake.script("getImage", "", None, hostile);
-    let lab = Lab::new(&fake.base_url("nbia-v4"));
-
-    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
-
-    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
-    assert!(!lab.beside("escaped.dcm").exists());
 }
 
 #[test]
@@ -290,21 +133,4 @@ fn an_outage_costs_no_series_a_try_however_many_meet_it() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(tree(&lab.root()) == catalogue.expected_tree(true));
     assert_sound(&lab.root());
-}
-
-#[test]
-fn a_service_that_refuses_everything_stops_the_run_and_parks_nothing() {
-    let catalogue = catalogue();
-    let source = tempfile::tempdir().unwrap();
-    catalogue.build(source.path());
-    let fake = FakeTcia::start(source.path());
-    let lab = Lab::new(&fake.base_url("nbia-v4"));
-    fake.script("getImage", "", None, answer(403, "text/html", "<html>key revoked</html>"));
-
-    let ended = lab.run(&["mirror", "--collection", COLLECTION]).assert_code(1);
-
-    assert!(ended.stderr.contains("403"), "{}", ended.stderr);
-    fake.heal();
-    lab.run(&["resume"]).assert_code(0);
-    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
 }

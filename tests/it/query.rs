@@ -445,3 +445,22 @@ fn numbers_keep_their_digits_and_headers_are_plain() {
     assert_eq!(lines.stdout.lines().count(), 1, "{}", lines.stdout);
     assert!(lines.stdout.contains("12345678901234567890123"), "{}", lines.stdout);
 }
+
+#[test]
+fn a_field_that_a_spreadsheet_would_run_is_a_text() {
+    let archive = archive("nbia-v4");
+    let row = r#"[{"Collection":"=HYPERLINK(\"http://x\")","SeriesInstanceUID":"@SUM(1)","SeriesNumber":"-5","Modality":"-5+1","=x":"+1e3"}]"#;
+    archive.fake.script("getSeries", "", None, answer(row));
+
+    let csv = archive.query(&["getSeries", "--format", "csv"], 0);
+    let json = archive.query(&["getSeries", "--format", "json"], 0);
+
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let row = reader.records().next().unwrap().unwrap();
+    let field = |name: &str| &row[headers.iter().position(|header| header == name).unwrap()];
+    assert_eq!(field("Collection"), "'=HYPERLINK(\"http://x\")");
+    assert_eq!((field("SeriesInstanceUID"), field("SeriesNumber")), ("'@SUM(1)", "-5"));
+    assert_eq!((field("Modality"), field("'=x")), ("'-5+1", "+1e3"));
+    assert!(json.contains(r#""Modality":"-5+1""#), "{json}");
+}

@@ -185,7 +185,7 @@ fn a_series_that_is_placed_anew_while_others_are_checked_is_looked_at_again() {
 fn a_repair_that_cannot_go_on_still_ends_in_the_summary_of_what_was_found() {
     let (_source, fake, lab) = mirrored(&Catalogue::small(1, 2, 500));
     std::fs::remove_file(series_directory(&lab, 1).join("1.2.826.1.1.1.1.dcm")).unwrap();
-    for endpoint in ["getSOPInstanceUIDs", "getImage", "getCollectionValues"] {
+    for endpoint in ["getImage", "getSOPInstanceUIDs", "getCollectionValues"] {
         fake.script(endpoint, "", None, Fault::Answer(503, Vec::new(), Vec::new()));
     }
 

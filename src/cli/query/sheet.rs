@@ -1,5 +1,6 @@
 //! The rows of a list on paper: a table, JSON, CSV, XML or HTML of our own, with the service's names and values.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
@@ -152,8 +153,21 @@ fn text_of(value: Option<&str>) -> String {
 
 fn csv_line(fields: &[String]) -> anyhow::Result<String> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields)?;
+    writer.write_record(fields.iter().map(|field| as_text(field).into_owned()))?;
     Ok(String::from_utf8(writer.into_inner()?)?)
+}
+
+/// A field with an apostrophe before what a spreadsheet would take for a formula (OWASP, "CSV Injection"); a number is
+/// none, and stays a number.
+fn as_text(field: &str) -> Cow<'_, str> {
+    let is_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !is_number(field);
+    if is_formula { format!("'{field}").into() } else { field.into() }
+}
+
+/// `-5`, `+1.5`, `-2e-3`: digits, a point, an exponent, and nothing that could call anything.
+fn is_number(field: &str) -> bool {
+    field.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
+        && field.parse::<f64>().is_ok()
 }
 
 /// Columns stand in an attribute: not every name of the service may name an element.
@@ -174,4 +188,33 @@ fn is_not_xml(character: char) -> bool {
 fn html_row(cell: &str, fields: &[String]) -> String {
     let cells = fields.iter().map(|field| format!("<{cell}>{}</{cell}>", escape(field.as_str())));
     format!("<tr>{}</tr>\n", cells.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_a_text_and_a_number_stays_a_number() {
+        let runs = [
+            "=1+1",
+            "=cmd|' /C calc'!A0",
+            "+SUM(A1)",
+            "-A1",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            "-1-1",
+            "--5",
+            "-",
+            "+",
+            "-inf",
+        ];
+        for field in runs {
+            assert_eq!(as_text(field), format!("'{field}"));
+        }
+        for field in ["", "-5", "+3", "-1.5E+3", "-.5", "1.2.840", "1=2", " =1", "a@b", "'=1", "0123"] {
+            assert_eq!(as_text(field), field);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::super::Error;
-use super::super::judge::chain;
+use super::super::chain;
 use crate::dicom::{CollectionName, Instance, Series};
 use crate::fetch::figures;
 use crate::mirror::{Expected, ProblemKind, Proof, compare};

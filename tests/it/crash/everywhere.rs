@@ -8,7 +8,7 @@ use super::strace::{self, Argument, Call};
 use crate::support::program::Lab;
 
 /// Calls that change what is on disk, or make it durable.
-const CALLS: [&str; 14] = [
+const CALLS: [&str; 15] = [
     "openat",
     "write",
     "pwrite64",
@@ -16,6 +16,7 @@ const CALLS: [&str; 14] = [
     "rename",
     "renameat",
     "renameat2",
+    "linkat",
     "mkdir",
     "mkdirat",
     "unlink",
@@ -163,6 +164,17 @@ fn a_kill_at_any_operation_of_a_revision_leaves_the_old_or_the_new_version() {
 
     Scene { situation: &situation, mirror: &situation.before, command: &MIRROR, unknown: None }
         .kill_everywhere();
+}
+
+#[test]
+fn a_kill_at_any_operation_of_a_move_loses_nothing_and_fetches_nothing() {
+    let situation = Situation::moved();
+
+    Scene { situation: &situation, mirror: &situation.before, command: &MIRROR, unknown: None }
+        .kill_everywhere();
+
+    assert_eq!(situation.fake.requests_of("getImage"), [""; 0]);
+    assert_eq!(situation.fake.requests_of("getSingleImage"), [""; 0]);
 }
 
 #[test]

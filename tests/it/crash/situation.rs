@@ -44,17 +44,31 @@ impl Situation {
 
     /// A series that is placed, and of which the service has other files by now.
     pub(super) fn revision() -> Self {
-        let (sources, catalogue) = ([tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()], small());
+        let catalogue = small();
         let mut revised = catalogue.clone();
         revised.series[0].submitted = "2030-01-01";
         revised.series[0].files.values_mut().for_each(|file| *file.last_mut().unwrap() ^= 1);
+        Self::changed(&catalogue, &revised)
+    }
+
+    /// A series that is placed, and that the service lists under another patient by now.
+    pub(super) fn moved() -> Self {
+        let catalogue = small();
+        let mut moved = catalogue.clone();
+        (moved.series[0].patient_id, moved.series[0].component) = ("NEW/1".to_owned(), "NEW%2F1".to_owned());
+        Self::changed(&catalogue, &moved)
+    }
+
+    /// A mirror of one catalogue, and the service with another.
+    fn changed(catalogue: &Catalogue, changed: &Catalogue) -> Self {
+        let sources = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         catalogue.build(sources[0].path());
-        revised.build(sources[1].path());
+        changed.build(sources[1].path());
         let fake = FakeTcia::start(sources[0].path());
         let before = new_lab(&fake);
         before.run(&MIRROR).assert_code(0);
         let fake = fake.restart(sources[1].path());
-        let (old, new) = (catalogue.expected_tree(true), revised.expected_tree(true));
+        let (old, new) = (catalogue.expected_tree(true), changed.expected_tree(true));
         Self { fake, before, old, new, _sources: sources.into() }
     }
 
@@ -75,10 +89,11 @@ impl Situation {
     pub(super) fn assert_whole(&self, root: &Path, about: &str) {
         let found = tree(root);
         self.assert_each_series_whole(&found, about);
-        assert!(
-            self.old.is_empty() || found == self.old || lies_aside(root, &self.old),
-            "{about}: the old version is lost"
-        );
+        let (found, aside) = (by_series(&found), aside(root));
+        for (series, files) in by_series(&self.old) {
+            let is_kept = found.get(&series) == Some(&files) || aside.contains(&files);
+            assert!(is_kept, "{about}: the old version of {series} is lost");
+        }
     }
 
     pub(super) fn assert_each_series_whole(&self, found: &Tree, about: &str) {
@@ -91,6 +106,15 @@ impl Situation {
 
     /// Goes on after an interruption: everything ends as if there had been none, and what was placed is not asked for.
     pub(super) fn assert_ends_well(&self, lab: &Lab, about: &str) {
+        if tree(&lab.root()).is_empty() && !self.old.is_empty() {
+            // whatever takes the root mends it, also where nothing can be fetched
+            lab.run(&["plan", "--collection", COLLECTION]).assert_code(0);
+            let mended = tree(&lab.root());
+            assert!(
+                mended == self.old || mended == self.new,
+                "{about}: the old version was not brought back"
+            );
+        }
         let was_placed = tree(&lab.root()) == self.new;
         let before = self.downloads();
         let resumed = lab.run(&["resume"]);
@@ -145,11 +169,10 @@ fn versions_in(place: &Path) -> Vec<Tree> {
     by_series(&tree(place)).into_values().collect()
 }
 
-/// Whether every series of a version lies whole among those that are staged or were replaced.
-fn lies_aside(root: &Path, version: &Tree) -> bool {
+/// What is staged, and what was replaced.
+fn aside(root: &Path) -> Vec<Tree> {
     let state = root.join(".tcia-mirror");
-    let aside = [versions_in(&state.join("staging")), versions_in(&state.join("replaced"))].concat();
-    by_series(version).values().all(|files| aside.contains(files))
+    [versions_in(&state.join("staging")), versions_in(&state.join("replaced"))].concat()
 }
 
 /// Copies a directory with all that is in it.

@@ -97,15 +97,12 @@ impl FakeTcia {
 
     /// Its address in a dialect.
     pub(crate) fn base_url(&self, dialect: &str) -> String {
-        let path = match dialect {
-            "nbia-v4" => "/nbia-api/services/v4",
-            "nbia-v2" => "/nbia-api/services/v2",
-            "nbia-v1" => "/nbia-api/services/v1",
-            "bindaas-v3" => "/services/v3/TCIA/query",
-            "bindaas-v1" => "/services/TCIA/TCIA/query",
-            _ => panic!("no such dialect: {dialect}"),
-        };
-        format!("http://{}{path}", self.address)
+        format!("http://{}{}", self.address, path_of(dialect))
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Breaks answers of an endpoint whose query has `about` in it, so often, or always.
@@ -138,6 +135,18 @@ impl FakeTcia {
     /// Requests of one endpoint so far.
     pub(crate) fn requests_of(&self, endpoint: &str) -> Vec<String> {
         self.requests().into_iter().filter(|request| request.split('?').next() == Some(endpoint)).collect()
+    }
+}
+
+/// Where the endpoints of a dialect begin.
+pub(crate) fn path_of(dialect: &str) -> &'static str {
+    match dialect {
+        "nbia-v4" => "/nbia-api/services/v4",
+        "nbia-v2" => "/nbia-api/services/v2",
+        "nbia-v1" => "/nbia-api/services/v1",
+        "bindaas-v3" => "/services/v3/TCIA/query",
+        "bindaas-v1" => "/services/TCIA/TCIA/query",
+        _ => panic!("no such dialect: {dialect}"),
     }
 }
 
@@ -224,7 +233,7 @@ async fn spoil(response: Response, fault: Fault, stop: CancellationToken) -> Res
 }
 
 /// The entries of a ZIP, read by the `zip` crate.
-fn entries(bytes: &[u8]) -> Entries {
+pub(crate) fn entries(bytes: &[u8]) -> Entries {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
     (0..zip.len())
         .map(|index| {

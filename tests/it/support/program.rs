@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -32,6 +34,8 @@ min_free = "0"
 min_free_inodes = 0
 "#;
 
+/// How often the memory of a process is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// A user who owns nothing.
 const NOBODY: u32 = 65534;
 
@@ -124,6 +128,24 @@ impl Lab {
         self.command(arguments).output().unwrap().into()
     }
 
+    /// Runs the program to its end and watches its memory; gives the peak in bytes, as far as looking now and then shows.
+    pub(crate) fn run_watched(&self, arguments: &[&str]) -> (Ended, u64) {
+        let child = self.start(arguments);
+        let status = format!("/proc/{}/status", child.id());
+        let (tell, told) = channel();
+        let waiting = std::thread::spawn(move || tell.send(child.wait_with_output().unwrap()));
+        let mut peak_bytes = 0;
+        let output = loop {
+            peak_bytes = std::fs::read_to_string(&status).ok().and_then(peak_of).unwrap_or(peak_bytes);
+            match told.recv_timeout(LOOK_EVERY) {
+                Ok(output) => break output,
+                Err(error) => assert_eq!(error, RecvTimeoutError::Timeout),
+            }
+        };
+        waiting.join().unwrap().unwrap();
+        (output.into(), peak_bytes)
+    }
+
     /// Starts the program.
     pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
@@ -144,6 +166,13 @@ fn without_environment(program: &Path) -> Command {
     }
     command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME");
     command
+}
+
+/// `VmHWM` of a `/proc/…/status`, in bytes; a process that has ended has none.
+#[expect(clippy::needless_pass_by_value, reason = "it ends a chain")]
+fn peak_of(status: String) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 impl From<Output> for Ended {

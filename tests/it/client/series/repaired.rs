@@ -1,8 +1,11 @@
 //! ZIPs that bring less than all, or something wrong: what is good of them stays, the rest is fetched by itself.
 
+use tcia_mirror::fetch::How;
+
 use super::{
-    HIERARCHY, HTML, INSTANCES, Mirror, ZIP, fetch, file, file_with, files, hierarchy_answer, instance_list,
-    listed, md5_list, single, single_answer, sorted_lines_after, staged_with_license, zip_answer, zip_of,
+    HIERARCHY, HTML, INSTANCES, Mirror, ZIP, fetch, fetch_by, file, file_with, files, hierarchy_answer,
+    instance_list, listed, md5_list, single, single_answer, sorted_lines_after, staged_with_license,
+    zip_answer, zip_of,
 };
 use crate::support::dicom_bytes;
 use crate::support::java_zip::{JavaZip, Oddity};
@@ -157,7 +160,7 @@ async fn of_two_files_of_one_instance_that_differ_neither_is_believed() {
     let zip = zip_of(&all).entry("md5hashes.csv", &md5_list(&all)).finish();
     let (mirror, server) = (Mirror::new(), server(zip_answer(&zip), 2).await);
 
-    let attempt = fetch(&mirror, &server, &listed(&all)).await;
+    let attempt = fetch_by(How::Series, &mirror, &server, &listed(&all)).await;
 
     assert_eq!(server.request_lines(), [ZIP]);
     assert_eq!(mirror.files(), staged_with_license(1..=1));

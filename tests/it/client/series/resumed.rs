@@ -45,25 +45,25 @@ async fn a_series_that_is_mostly_staged_is_completed_without_its_zip() {
 
 #[tokio::test]
 async fn a_series_of_which_little_is_staged_comes_as_a_zip_again() {
-    let zip = zip_of(&files(4)).entry("md5hashes.csv", &md5_list(&files(4))).finish();
+    let zip = zip_of(&files(12)).entry("md5hashes.csv", &md5_list(&files(12))).finish();
     let (mirror, server) = (Mirror::new(), RawServer::in_order([zip_answer(&zip)]).await);
     let staging = mirror.staging_with([3]);
 
-    let attempt = attempt(staging, nbia_v4(&server), Options::default(), &listed(&files(4)), 0).await;
+    let attempt = attempt(staging, nbia_v4(&server), Options::default(), &listed(&files(12)), 0).await;
 
     assert_eq!(server.request_lines(), [ZIP]);
-    assert_eq!(mirror.files(), staged_with_license(1..=4));
+    assert_eq!(mirror.files(), staged_with_license(1..=12));
     assert_eq!(attempt.proof(), "count+bytes+md5");
 }
 
 #[tokio::test]
 async fn a_staged_instance_of_an_older_version_makes_room_for_the_new_one() {
-    let mut new = files(4);
+    let mut new = files(12);
     new[0] = super::file_with(1, b"pixels of the instance with NEW numbers ");
     let zip = zip_of(&new).entry("md5hashes.csv", &md5_list(&new)).finish();
     let answers = [
         (ZIP.to_owned(), zip_answer(&zip)),
-        (INSTANCES.to_owned(), instance_list(4)),
+        (INSTANCES.to_owned(), instance_list(12)),
         (single(1), single_answer(&new[0])),
     ];
     let (mirror, server) = (Mirror::new(), RawServer::by_request(answers).await);

@@ -98,11 +98,11 @@ async fn a_400_that_grants_no_access_is_the_error_itself() {
 
 #[tokio::test]
 async fn a_zip_that_breaks_off_early_is_left_to_a_second_attempt_with_what_it_brought() {
-    let answer = zip_answer(&zip_of(&files(9)).finish());
-    let in_the_fourth_file = answer.length() / 3;
+    let answer = zip_answer(&zip_of(&files(45)).finish());
+    let in_the_fourth_file = answer.length() / 15;
     let (mirror, server) = (Mirror::new(), RawServer::in_order([answer.cut_after(in_the_fourth_file)]).await);
 
-    let attempt = fetch(&mirror, &server, &listed(&files(9))).await;
+    let attempt = fetch(&mirror, &server, &listed(&files(45))).await;
 
     assert_eq!(server.request_lines(), [ZIP]);
     let kept = mirror.files().len() - 1;

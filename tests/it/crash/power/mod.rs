@@ -134,6 +134,11 @@ fn a_power_cut_at_any_point_of_a_revision_leaves_the_old_or_the_new_version() {
 }
 
 #[test]
+fn a_power_cut_at_any_point_of_a_move_loses_nothing() {
+    lose_power_everywhere(&Situation::moved(), &[]);
+}
+
+#[test]
 fn a_power_cut_where_versions_cannot_be_exchanged_in_one_step_loses_neither() {
     lose_power_everywhere(&Situation::revision(), &["--inject=renameat2:error=EINVAL"]);
 }

@@ -49,6 +49,11 @@ impl<'a> Recorder<'a> {
                 let at = self.entry(Some(&arguments[0]), &arguments[1])?;
                 Some(self.entry_change(Change::Leave { at }))
             }
+            "linkat" => {
+                let inode = self.inode_at(&self.entry(Some(&arguments[0]), &arguments[1])?)?;
+                let at = self.entry(Some(&arguments[2]), &arguments[3])?;
+                Some(self.entry_change(Change::Enter { at, inode, is_directory: false }))
+            }
             "rename" => {
                 self.rename(self.entry(None, &arguments[0])?, self.entry(None, &arguments[1])?, false)
             }
