@@ -35,8 +35,8 @@ impl Shortfall {
     ///
     /// The ZIP is asked for again only while less than a ninth is staged, and of instances of CT size less than a
     /// thirtieth; more it never brings twice, so that a series that is interrupted each time does not begin anew each
-    /// time. After an attempt that failed the answer is always instances: a ZIP that broke off
-    /// may break off there again. Bytes are those of DICOM on both sides, since not every image shrinks in a ZIP.
+    /// time. After an attempt that failed the answer is always instances: a ZIP that broke off may break off there again.
+    /// Bytes are those of DICOM on both sides, since not every image shrinks in a ZIP.
     pub(super) fn repair(self) -> Repair {
         let missing = self.wanted.saturating_sub(self.staged);
         if self.earlier_attempts > 0 || missing == 0 {

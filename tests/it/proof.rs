@@ -176,6 +176,18 @@ fn a_repair_fetches_the_damaged_instance_and_no_other() {
     assert_sound(&lab.root());
 }
 
+#[test]
+fn a_damaged_licence_comes_again_with_its_series() {
+    let catalogue = Catalogue::small(1, 3, 500);
+    let (_source, _fake, lab) = mirrored(&catalogue);
+    damage(&series_directory(&lab, 1).join("LICENSE"), b"do as you like\n");
+
+    lab.run(&["verify", "--repair"]).assert_code(0);
+
+    assert!(tree(&lab.root()) == catalogue.expected_tree(true));
+    assert_sound(&lab.root());
+}
+
 #[expect(clippy::disallowed_methods, reason = "the test damages a file")]
 fn damage(file: &std::path::Path, bytes: &[u8]) {
     std::fs::write(file, bytes).unwrap();

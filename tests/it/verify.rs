@@ -89,6 +89,7 @@ fn a_mirror_that_may_only_be_read_is_read_unless_its_log_is_needed() {
 
     assert_eq!(status.json()[0]["series"]["done"], 2);
     assert_eq!(verify.summary()["ok"], 4);
+    assert!(verify.stderr.contains("cannot be kept"), "{}", verify.stderr);
     assert!(unclosed.stderr.contains("was not closed cleanly"), "{}", unclosed.stderr);
 }
 
