@@ -114,11 +114,22 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         if let Some(db::Error::NotClosed { .. }) = cause.downcast_ref() {
             return Some("let the owner of the root run `tcia-mirror resume`, then look again".to_owned());
         }
+        if let Some(db::Error::OtherRelease { found, known, .. }) = cause.downcast_ref() {
+            return Some(of_another_release(*found, *known).to_owned());
+        }
         if is_damaged(cause.downcast_ref()) {
             return Some(DAMAGED.to_owned());
         }
         of_cycle(cause.downcast_ref()?)
     })
+}
+
+fn of_another_release(found: u32, known: u32) -> &'static str {
+    if found < known {
+        "`tcia-mirror resume`, or any other command that may write, copies it and brings it up to date"
+    } else {
+        "use the release that made it, or a newer one"
+    }
 }
 
 /// What can be done about a damaged record.

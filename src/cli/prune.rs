@@ -11,7 +11,7 @@ use super::print;
 use super::session::{Session, clock, configure, configure_locally};
 use crate::db::Reader;
 use crate::mirror::Root;
-use crate::sync::{Error, Obsolete, obsolete};
+use crate::sync::{Error, Obsolete, chain, obsolete};
 
 pub(super) async fn run(
     global: &Global,
@@ -42,22 +42,31 @@ fn announce(found: &[Obsolete], at_least: Duration) {
     let bytes: u64 = found.iter().map(|one| one.size_bytes).sum();
     let age = humantime::format_duration(at_least);
     print::talk(&format!(
-        "removing {} series that are obsolete for {age} or longer, {}",
+        "removing {} versions and series that have been obsolete for {age} or longer, {}",
         found.len(),
         print::bytes(bytes)
     ));
 }
 
 async fn remove(global: &Global, session: &Session, found: &[Obsolete]) -> anyhow::Result<Exit> {
+    let mut exit = Exit::Done;
     for one in found {
         match session.cycle.prune(one).await {
             Ok(true) => show(global, "pruned", one)?,
             Ok(false) => {}
             Err(Error::Stopped) => return Ok(session.signals.received().unwrap_or(Exit::Failed)),
-            Err(error) => return Err(error.into()),
+            // one that cannot go must not keep the others
+            Err(error) => {
+                print::talk(&format!(
+                    "error: cannot remove {}: {}",
+                    print::plain(&one.path),
+                    print::plain(&chain(&error))
+                ));
+                exit = Exit::Failed;
+            }
         }
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 fn show(global: &Global, event: &str, one: &Obsolete) -> anyhow::Result<()> {
@@ -89,7 +98,7 @@ fn conclude(global: &Global, found: &[Obsolete], dry_run: bool, exit: Exit) -> a
     let verb = match (dry_run, exit) {
         (true, _) => "would remove",
         (false, Exit::Done) => "removed",
-        (false, _) => "stopped while removing",
+        (false, _) => "could not remove all of",
     };
     let bytes = print::bytes(bytes);
     print::data(&format!(

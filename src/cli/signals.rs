@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +27,8 @@ impl Signals {
     pub(super) fn listen(grace: Duration) -> anyhow::Result<Self> {
         let (mut interrupts, mut terminations) =
             (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        // a file that may not grow is an error of its write then, and not the end of the process
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
         let (drain, abort, received) =
             (CancellationToken::new(), CancellationToken::new(), Arc::new(AtomicU8::new(0)));
         let mut listener = JoinSet::new();
@@ -40,7 +43,10 @@ impl Signals {
             };
             let exit = next().await;
             received.store(exit as u8, Ordering::Relaxed);
-            warn!("stopping: series under way have {} s to end, then they are broken off; a second signal leaves at once", grace.as_secs());
+            if !grace.is_zero() {
+                let grace = grace.as_secs();
+                warn!("stopping: series under way have {grace} s to end, then they are broken off; a second signal leaves at once");
+            }
             drain.cancel();
             tokio::select! {
                 exit = next() => leave(exit),

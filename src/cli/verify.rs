@@ -17,6 +17,7 @@ use super::signals::Signals;
 use super::statement::{self, time};
 use crate::config::Config;
 use crate::db::Reader;
+use crate::dicom::SeriesInstanceUid;
 use crate::mirror::{ProblemKind, Root};
 use crate::nbia::Client;
 use crate::plan::Selection;
@@ -50,7 +51,12 @@ pub(super) async fn run(
             return Ok(exit);
         }
     };
-    let ended = watch.repair(&wounds).await;
+    let ended = match watch.repair(&wounds).await {
+        Ok((repaired, exit)) if repaired > 0 => still_differing(&root, &question, &wounds)
+            .await
+            .map(|differing| (repaired.saturating_sub(differing), exit)),
+        ended => ended,
+    };
     // what was found is found, also where the repair could not go on
     conclude(global, &question, &pass, &found, ended.as_ref().map_or(0, |(repaired, _)| *repaired))?;
     let (repaired, exit) = ended?;
@@ -142,12 +148,14 @@ fn say_where_it_goes_on(pass: &Pass<'_>) {
 }
 
 /// What is to be fetched again of a series.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Wound {
     /// Files that are damaged, and the series itself where it is not what the service has.
     files: u64,
     /// Whether they are instances, so that the others need not be fetched.
     is_of_instances: bool,
+    /// The series, where it is not what the service has.
+    differs: Option<SeriesInstanceUid>,
 }
 
 type Wounds = BTreeMap<i64, Wound>;
@@ -163,9 +171,13 @@ async fn find(
     let mut printed = Ok(());
     let mut report = |damage: Damage| {
         let can_be_fetched = !matches!(damage.problem.kind, ProblemKind::Unexpected | ProblemKind::Withdrawn);
-        if let Some((series_id, _)) = damage.series.as_ref().filter(|_| can_be_fetched) {
-            let wound = wounds.entry(*series_id).or_insert(Wound { files: 0, is_of_instances: true });
+        if let Some((series_id, uid)) = damage.series.as_ref().filter(|_| can_be_fetched) {
+            let unharmed = Wound { files: 0, is_of_instances: true, differs: None };
+            let wound = wounds.entry(*series_id).or_insert(unharmed);
             wound.files += 1;
+            if damage.problem.kind == ProblemKind::Differs {
+                wound.differs = Some(uid.clone());
+            }
             wound.is_of_instances &= damage.problem.sop_instance_uid.is_some();
         }
         if printed.is_ok() {
@@ -199,6 +211,22 @@ fn show(as_json: bool, damage: &Damage) -> anyhow::Result<()> {
     };
     let why = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     print::data(&format!("{kind}: {}{}", print::plain(&problem.path), print::plain(&why)))
+}
+
+/// Of how many series the service has something else, also now that they were fetched again.
+async fn still_differing(root: &Arc<Root>, question: &Question<'_>, wounds: &Wounds) -> anyhow::Result<u64> {
+    let series: Vec<_> = wounds.values().filter_map(|wound| wound.differs.clone()).collect();
+    if series.is_empty() {
+        return Ok(0);
+    }
+    let selections = [Selection { series, ..Selection::default() }];
+    let Question { at_once, clock, ref services, .. } = *question;
+    let again =
+        Question { selections: &selections, sample: None, at_once, services: services.clone(), clock };
+    let mut pass = Pass::anew(root, &again);
+    let found = check(root, &Reader::open(&root.state_file())?, &again, &mut pass, &mut |_| {}).await?;
+    pass.close(Aim::Find);
+    Ok(found.totals.differing)
 }
 
 async fn repair(mut session: Session, wounds: &Wounds) -> anyhow::Result<(u64, Exit)> {

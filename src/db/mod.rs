@@ -73,6 +73,8 @@ pub enum Error {
     Migrate { path: PathBuf, source: rusqlite_migration::Error },
     #[error("cannot copy the record to {} before it is brought up to date", .copy.display())]
     BackUp { copy: PathBuf, source: std::io::Error },
+    #[error("the record {} has version {found}, and this release reads version {known}", .path.display())]
+    OtherRelease { path: PathBuf, found: u32, known: u32 },
     #[error("the record does not take a statement")]
     Statement(#[from] rusqlite::Error),
     #[error("the record holds {found:?} where {expected} belongs")]

@@ -40,10 +40,11 @@ impl Reader {
         let open_error = |source| Error::Open { path: path.to_owned(), source };
         let version: u32 =
             connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open_error)?;
-        if version as usize == MIGRATIONS.len() {
+        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+        if version == known {
             return Ok(Self { connection });
         }
-        Err(Error::Content { expected: "a record of this release", found: format!("version {version}") })
+        Err(Error::OtherRelease { path: path.to_owned(), found: version, known })
     }
 
     /// The next series in the tree, in the order of the record; none is the end.
@@ -303,7 +304,7 @@ mod tests {
 
         let refused = Reader::open(&path).err();
 
-        assert!(matches!(refused, Some(Error::Content { .. })));
+        assert!(matches!(refused, Some(Error::OtherRelease { .. })));
     }
 
     #[tokio::test]

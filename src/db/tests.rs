@@ -96,7 +96,7 @@ async fn a_record_of_a_newer_release_is_refused_and_left_as_it_is() {
     let (writer, reader) = (Db::open(&path).err().unwrap(), Reader::open(&path).err().unwrap());
 
     assert!(matches!(writer, Error::Migrate { .. }), "{writer}");
-    assert!(matches!(reader, Error::Content { .. }), "{reader}");
+    assert!(matches!(reader, Error::OtherRelease { .. }), "{reader}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 

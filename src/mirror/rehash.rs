@@ -162,12 +162,22 @@ pub fn find_strangers(
             }
             let inside = if path.is_empty() { name } else { format!("{path}/{name}") };
             if kind != Some(FileType::Directory) || !is_known(&inside) {
-                problem(inside, ProblemKind::Unexpected);
+                if !holds_nothing(root, &inside) {
+                    problem(inside, ProblemKind::Unexpected);
+                }
             } else if depth < 3 {
                 open.push((inside, depth + 1));
             }
         }
     }
+}
+
+/// Whether something is a directory without any file in it, as a series leaves that has moved.
+fn holds_nothing(root: &Root, path: &str) -> bool {
+    let all_hold_nothing = |entries: Vec<(String, Option<FileType>)>| {
+        entries.iter().all(|(name, _)| holds_nothing(root, &format!("{path}/{name}")))
+    };
+    entries(root, path).is_ok_and(all_hold_nothing)
 }
 
 /// What is in a directory of the tree: names, and what kind of entry each is.

@@ -110,6 +110,11 @@ impl Root {
         Ok(is_empty && self.directory.names()?.iter().any(|name| name != STATE_DIRECTORY))
     }
 
+    /// Whether there is a tree and no record of it.
+    pub fn has_no_record(&self) -> io::Result<bool> {
+        Ok(!self.state_file().exists() && self.directory.names()?.iter().any(|name| name != STATE_DIRECTORY))
+    }
+
     /// What is left on the file system.
     pub fn space(&self) -> io::Result<Space> {
         let (free_bytes, free_inodes) = self.directory.space()?;

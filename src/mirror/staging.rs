@@ -243,9 +243,12 @@ fn read_license(directory: &Directory) -> io::Result<[u8; 32]> {
 
 /// Whether a file still has the digests of the record; one that cannot be read has not.
 fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
-    let file = directory.read(&file_name(&instance.sop_instance_uid));
-    let digests = file.and_then(Digests::of);
-    digests.is_ok_and(|digests| digests.finish(instance.sop_instance_uid.clone()) == *instance)
+    let name = file_name(&instance.sop_instance_uid);
+    // one of another length is not read: it may be longer than anybody waits
+    let is_as_long = directory.file_size(&name).is_ok_and(|length| length == Some(instance.size_bytes));
+    let digests = || directory.read(&name).and_then(Digests::of);
+    is_as_long
+        && digests().is_ok_and(|digests| digests.finish(instance.sop_instance_uid.clone()) == *instance)
 }
 
 #[cfg(test)]

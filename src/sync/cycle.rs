@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::chain;
 use super::draft::{PAGE, Plan, PlanTotals, Planned};
@@ -83,6 +84,12 @@ impl Cycle {
         if root.has_lost_its_record().map_err(Error::Disk)? {
             let finding = "the file is empty, and there is a tree".to_owned();
             return Err(db::Error::Damaged { path: root.state_file(), finding }.into());
+        }
+        if root.has_no_record().map_err(Error::Disk)? {
+            let root = root.path().display();
+            warn!(
+                "there is no record of what lies in {root}: all of it is fetched again, and compared with what is there"
+            );
         }
         let db = Db::open(&root.state_file())?;
         let cycle = Self {

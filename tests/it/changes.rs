@@ -111,7 +111,8 @@ fn a_series_that_stands_elsewhere_and_was_damaged_here_is_fetched_where_it_is_da
     (moved.patient_id, moved.component) = ("NEW".to_owned(), "NEW".to_owned());
     let (fake, lab, _places) = next_day(&day_0, &day_1, "nbia-v4");
     let damaged = day_0.expected_tree(false).into_keys().next().unwrap();
-    std::fs::File::options().write(true).open(lab.root().join(damaged)).unwrap().set_len(100).unwrap();
+    // longer than anybody waits for its digest
+    std::fs::File::options().write(true).open(lab.root().join(damaged)).unwrap().set_len(1 << 40).unwrap();
 
     lab.run(&FULL).assert_code(0);
 
@@ -119,6 +120,8 @@ fn a_series_that_stands_elsewhere_and_was_damaged_here_is_fetched_where_it_is_da
     assert_sound(&lab.root());
     assert_eq!(fake.requests_of("getImage"), [""; 0]);
     assert_eq!(fake.requests_of("getSingleImage").len(), 1);
+    // the place that it has left is empty, and that is no damage
+    lab.run(&["verify"]).assert_code(0);
 }
 
 #[test]

@@ -292,6 +292,21 @@ fn a_service_that_lies_about_one_md5_is_asked_twice_and_then_named() {
 }
 
 #[test]
+fn a_difference_that_a_repair_does_not_end_is_not_called_repaired() {
+    let source = tempfile::tempdir().unwrap();
+    Catalogue::small(2, 2, 500).build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    let lie = Fault::Answer(200, vec![("content-type", "text/plain")], LIE.to_vec());
+    fake.script("getMD5Hierarchy", "", None, lie);
+
+    let ended = lab.run(&["--json", "verify", "--remote", "--repair"]).assert_code(3);
+
+    assert_eq!((&ended.summary()["differing"], &ended.summary()["repaired"]), (&2.into(), &0.into()));
+}
+
+#[test]
 fn a_service_that_lists_another_number_or_nothing_is_named() {
     let row = |count: u32| {
         serde_json::json!([{ "Collection": COLLECTION, "PatientID": "TEST-0001", "StudyInstanceUID": "1.2.826.1.1",

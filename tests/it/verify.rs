@@ -112,7 +112,9 @@ fn a_directory_that_cannot_be_read_is_reported_and_the_rest_is_looked_at() {
     let patient = format!("{COLLECTION}/TEST-0001");
     let close =
         |mode| std::fs::set_permissions(lab.root().join(&patient), Permissions::from_mode(mode)).unwrap();
-    std::fs::create_dir(lab.root().join("stranger")).unwrap();
+    std::fs::create_dir_all(lab.root().join("stranger/inside")).unwrap();
+    std::fs::File::create(lab.root().join("stranger/inside/file")).unwrap();
+    std::fs::create_dir_all(lab.root().join("empty/inside")).unwrap();
 
     close(0o000);
     let ended = lab.run_as_reader(&["--json", "verify"]);
@@ -122,6 +124,7 @@ fn a_directory_that_cannot_be_read_is_reported_and_the_rest_is_looked_at() {
     let problem_of = |path: &str| lines.iter().find(|line| line["path"] == path).map(|line| &line["problem"]);
     assert_eq!(problem_of(&patient), Some(&"unreadable".into()), "{lines:?}");
     assert_eq!(problem_of("stranger"), Some(&"unexpected".into()), "{lines:?}");
+    assert_eq!(problem_of("empty"), None, "{lines:?}");
     assert_eq!(lines.last().unwrap()["summary"]["missing"], 0);
 }
 

@@ -196,8 +196,10 @@ fn read(root: &Root, name: &str) -> Option<Behind> {
 /// The next sample of what selections want: behind the last one that came to its end, else at a place that was `drawn`.
 pub fn next_sample(root: &Root, selections: &[Selection], share: Share, drawn: u64) -> Sample {
     let noted = root.note(&sample_name(selections)).ok().flatten();
-    let noted = noted.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
-    Sample { from: noted.unwrap_or(drawn), share }
+    let noted: Option<u64> = noted.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
+    // a place that cannot be moved on would show the same series each time
+    let moves_on = |from: &u64| root.keep_note(&sample_name(selections), from.to_string().as_bytes()).is_ok();
+    Sample { from: noted.filter(moves_on).unwrap_or(drawn), share }
 }
 
 /// Notes where the next sample begins. Where that cannot be written, each begins where it is drawn.
