@@ -64,16 +64,26 @@ fn a_new_series_in_an_old_study_comes_with_its_release() {
 
 #[test]
 fn a_service_that_cannot_tell_what_was_released_moves_no_watermark() {
-    let catalogue = Catalogue::small(1, 1, 500);
-    let (fake, lab, _places) = next_day(&catalogue, &catalogue, "nbia-v4");
+    let day_0 = Catalogue::small(1, 1, 500);
+    let mut day_1 = day_0.clone();
+    let new = SampleSeries::new(("NEW-1", "NEW-1"), "1.2.826.9.1", "1.2.826.9.1.1", 1, 700);
+    day_1.series.push(SampleSeries { released: "2099-01-01", ..new });
+    let (fake, lab, _places) = next_day(&day_0, &day_1, "nbia-v4");
     let watermark = || lab.run(&["--json", "status"]).json()[0]["watermarks"][0]["synced_to"].clone();
     let before = watermark();
+    // the clock of a watermark counts seconds
+    std::thread::sleep(std::time::Duration::from_millis(1100));
     fake.script("getUpdatedSeries", "", None, answer(500, "down"));
 
     let ended = lab.run(&["sync", "--collection", COLLECTION]).assert_code(1);
+    let after = watermark();
+    fake.heal();
+    lab.run(&["sync", "--collection", COLLECTION]).assert_code(0);
 
     assert!(ended.stderr.contains("getUpdatedSeries"), "{}", ended.stderr);
-    assert_eq!(watermark(), before);
+    assert_eq!(after, before);
+    assert!(tree(&lab.root()) == day_1.expected_tree(true), "what is new has come all the same");
+    assert_ne!(watermark(), before);
 }
 
 #[test]
