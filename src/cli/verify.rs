@@ -51,12 +51,7 @@ pub(super) async fn run(
             return Ok(exit);
         }
     };
-    let ended = match watch.repair(&wounds).await {
-        Ok((repaired, exit)) if repaired > 0 => still_differing(&root, &question, &wounds)
-            .await
-            .map(|differing| (repaired.saturating_sub(differing), exit)),
-        ended => ended,
-    };
+    let ended = mend(watch, &root, &question, &wounds).await;
     // what was found is found, also where the repair could not go on
     conclude(global, &question, &pass, &found, ended.as_ref().map_or(0, |(repaired, _)| *repaired))?;
     let (repaired, exit) = ended?;
@@ -211,6 +206,18 @@ fn show(as_json: bool, damage: &Damage) -> anyhow::Result<()> {
     };
     let why = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
     print::data(&format!("{kind}: {}{}", print::plain(&problem.path), print::plain(&why)))
+}
+
+/// Repairs what was found; what the service has otherwise even then is not repaired.
+async fn mend(
+    watch: Watch,
+    root: &Arc<Root>,
+    question: &Question<'_>,
+    wounds: &Wounds,
+) -> anyhow::Result<(u64, Exit)> {
+    let (repaired, exit) = watch.repair(wounds).await?;
+    let differing = if repaired > 0 { still_differing(root, question, wounds).await? } else { 0 };
+    Ok((repaired.saturating_sub(differing), exit))
 }
 
 /// Of how many series the service has something else, also now that they were fetched again.

@@ -33,11 +33,11 @@ impl SeriesFiles {
         self.0.read(LICENSE)
     }
 
-    /// Whether the licence text is the one of this SHA-256.
-    pub fn has_license(&self, sha256: [u8; 32]) -> bool {
+    /// The licence text, if it is the one of this SHA-256.
+    pub fn recorded_license(&self, sha256: [u8; 32]) -> Option<Vec<u8>> {
         let mut text = Vec::new();
         let read = self.license().and_then(|mut file| file.read_to_end(&mut text));
-        read.is_ok() && Sha256::digest(&text).as_slice() == sha256
+        (read.is_ok() && Sha256::digest(&text).as_slice() == sha256).then_some(text)
     }
 }
 

@@ -217,13 +217,8 @@ impl Staging {
         placed: &SeriesFiles,
         recorded: [u8; 32],
     ) -> Result<bool, StagingError> {
-        let mut text = Vec::new();
-        let read = placed.license().and_then(|mut file| file.read_to_end(&mut text));
-        let is_as_recorded = read.is_ok() && Sha256::digest(&text).as_slice() == recorded;
-        if is_as_recorded {
-            self.keep_license(&text)?;
-        }
-        Ok(is_as_recorded)
+        let Some(text) = placed.recorded_license(recorded) else { return Ok(false) };
+        self.keep_license(&text).map(|()| true)
     }
 
     pub(super) fn directory(&self) -> &Directory {

@@ -114,7 +114,7 @@ impl Cycle {
         let root = Arc::clone(&self.root);
         let look = move || {
             let placed = SeriesPath::recorded(&path).and_then(|path| root.open_series(&path).ok());
-            placed.is_some_and(|placed| placed.has_license(sha256))
+            placed.and_then(|placed| placed.recorded_license(sha256)).is_some()
         };
         tokio::task::spawn_blocking(look).await.map_err(Error::Task)
     }
