@@ -111,7 +111,7 @@ pub(super) enum Command {
     Sync(Sync),
     /// What the job table holds: states, bytes, rate, ETA, what is parked and why
     #[command(after_help = READ_CODES)]
-    Status,
+    Status(Status),
     /// Re-hash what lies on disk against the record
     #[command(after_help = VERIFY_CODES)]
     Verify(Verify),
@@ -138,7 +138,7 @@ pub(super) enum Command {
 impl Command {
     /// Whether it draws bars on a terminal.
     pub(super) fn shows_progress(&self) -> bool {
-        !matches!(self, Self::Status | Self::Query(_) | Self::Serve(_) | Self::Completions(_))
+        !matches!(self, Self::Status(_) | Self::Query(_) | Self::Serve(_) | Self::Completions(_))
     }
 }
 
@@ -157,6 +157,13 @@ pub(super) struct Sync {
     pub(super) full: bool,
     #[command(flatten)]
     pub(super) fetching: Fetching,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    /// Instead what the last runs have done and changed, the newest first
+    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "20")]
+    pub(super) history: Option<u32>,
 }
 
 #[derive(Debug, Args)]

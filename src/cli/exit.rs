@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::print;
 use crate::config::ConfigError;
+use crate::db::Outcome;
 use crate::mirror::{CommitError, RootError};
 use crate::sync::{self, Report};
 use crate::{db, nbia};
@@ -42,12 +43,10 @@ pub(super) struct UsageError(pub(super) String);
 impl Exit {
     /// What a finished run means to a script.
     pub(super) fn of_report(report: &Report) -> Self {
-        if !report.unlisted.is_empty() || !report.unwalked.is_empty() || report.left > 0 {
-            Self::Failed
-        } else if report.totals.parked > 0 || report.rejected_rows > 0 {
-            Self::Parked
-        } else {
-            Self::Done
+        match report.outcome() {
+            Outcome::Done => Self::Done,
+            Outcome::Parked => Self::Parked,
+            _ => Self::Failed,
         }
     }
 

@@ -57,7 +57,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Resume(command) => resume::run(&global, command, bars).await,
         Command::Plan(command) => plan::run(&global, command, bars).await,
         Command::Sync(command) => sync::run(&global, command, bars).await,
-        Command::Status => status::run(&global),
+        Command::Status(command) => status::run(&global, &command),
         Command::Verify(command) => verify::run(&global, command, bars).await,
         Command::Prune(command) => prune::run(&global, command, bars).await,
         Command::Retry(command) => retry::run(&global, command, bars).await,

@@ -1,28 +1,35 @@
-//! `status`: what the job table holds.
+//! `status`: what the job table holds, and what the last runs have done.
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
-use super::arguments::{DownloadFlags, Global};
+use super::arguments::{DownloadFlags, Global, Status};
 use super::exit::Exit;
 use super::print;
 use super::session::{clock, configure_locally};
-use crate::db::{Reader, Status};
+use crate::db::{self, Reader, RunReport};
 use crate::mirror::Root;
 
-pub(super) fn run(global: &Global) -> anyhow::Result<Exit> {
+pub(super) fn run(global: &Global, command: &Status) -> anyhow::Result<Exit> {
     let config = configure_locally(global, &DownloadFlags::default())?;
     let root = Root::open(&config.root)?;
-    let status = Reader::open(&root.state_file())?.status(clock().as_second())?;
-    if global.json {
-        print::json(&status)?;
-    } else {
-        show(&status)?;
+    let reader = Reader::open(&root.state_file())?;
+    match command.history {
+        Some(most) => show_history(&reader.history(most)?, global.json)?,
+        None if global.json => print::json(&reader.status(clock().as_second())?)?,
+        None => show(&reader.status(clock().as_second())?)?,
     }
     Ok(Exit::Done)
 }
 
-fn show(status: &Status) -> anyhow::Result<()> {
+fn show_history(runs: &[RunReport], json: bool) -> anyhow::Result<()> {
+    for run in runs {
+        if json { print::json(run)? } else { print::data(&sentence(run))? }
+    }
+    Ok(())
+}
+
+fn show(status: &db::Status) -> anyhow::Result<()> {
     let series = &status.series;
     print::data(&format!(
         "series: {} done, {} queued, {} running, {} parked, {} withdrawn",
@@ -53,13 +60,38 @@ fn show(status: &Status) -> anyhow::Result<()> {
         print::data(&print::plain(&format!("synced: {}{part} to {}", mark.collection, mark.synced_to)))?;
     }
     if let Some(run) = &status.last_cycle {
-        let outcome = run.outcome.as_deref().unwrap_or("not finished");
-        print::data(&format!("last run: {} of {}, {}", run.command, run.started_at, print::plain(outcome)))?;
+        print::data(&format!("last run: {}", sentence(run)))?;
     }
     Ok(())
 }
 
-fn show_collections(status: &Status) -> anyhow::Result<()> {
+/// One run in a line.
+fn sentence(run: &RunReport) -> String {
+    let changes = &run.changes;
+    let changes = [
+        (changes.new, "new"),
+        (changes.revised, "revised"),
+        (changes.moved, "moved"),
+        (changes.restored, "restored"),
+        (changes.described, "described anew"),
+        (changes.withdrawn, "withdrawn"),
+        (changes.parked, "parked"),
+    ];
+    let changes = changes.iter().filter(|(series, _)| *series > 0);
+    let changes: String = changes.map(|(series, what)| format!(", {series} {what}")).collect();
+    let outcome = run.outcome.as_deref().unwrap_or("under way");
+    let reason =
+        run.reason.as_deref().map(|reason| format!(": {}", print::plain(reason))).unwrap_or_default();
+    format!(
+        "{} of {}, {outcome}{changes}, {} downloaded with {} requests{reason}",
+        run.command,
+        run.started_at,
+        print::bytes(run.totals.downloaded_bytes),
+        run.totals.requests
+    )
+}
+
+fn show_collections(status: &db::Status) -> anyhow::Result<()> {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["collection", "series", "done", "instances", "size"]);
     for collection in &status.collections {
@@ -74,7 +106,7 @@ fn show_collections(status: &Status) -> anyhow::Result<()> {
     if status.collections.is_empty() { Ok(()) } else { print::data(&table.to_string()) }
 }
 
-fn show_parked(status: &Status) -> anyhow::Result<()> {
+fn show_parked(status: &db::Status) -> anyhow::Result<()> {
     for parked in &status.parked {
         print::data(&format!(
             "parked: {} since {} after {} tries: {}",

@@ -262,6 +262,7 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
             base: file.jobs.base.0,
             cap: file.jobs.cap.0,
             grace: file.jobs.grace.0,
+            steady: None,
         },
         disk: sync::DiskOptions {
             min_free: file.disk.min_free.0,

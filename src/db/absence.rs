@@ -23,6 +23,7 @@ impl Db {
     /// A series that is listed again in between is counted from the beginning.
     pub async fn count_absences(
         &self,
+        run_id: i64,
         collection: &CollectionName,
         walk_id: i64,
         listed_at: i64,
@@ -45,8 +46,10 @@ impl Db {
             );
             let withdrawn = read_all(connection, &sql, params![collection, enough.listings], listed)?;
             let sql = "UPDATE series_job SET state = 'withdrawn', changed_at = ?2 WHERE series_id = ?1";
+            let note = "INSERT OR IGNORE INTO series_change (run_id, change, series_id) VALUES (?1, 'withdrawn', ?2)";
             for series in &withdrawn {
                 connection.prepare_cached(sql)?.execute(params![series.series_id, listed_at])?;
+                connection.prepare_cached(note)?.execute([run_id, series.series_id])?;
             }
             Ok(withdrawn)
         })
@@ -79,7 +82,7 @@ mod tests {
     async fn count(db: &Db, walk_id: i64, listed_at: i64) -> Vec<i64> {
         list(db, walk_id, &[series("A", "1.1")]).await;
         let withdrawn =
-            db.count_absences(&CollectionName::new("A"), walk_id, listed_at, ENOUGH).await.unwrap();
+            db.count_absences(1, &CollectionName::new("A"), walk_id, listed_at, ENOUGH).await.unwrap();
         withdrawn.iter().map(|series| series.series_id).collect()
     }
 

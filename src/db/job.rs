@@ -62,6 +62,8 @@ pub struct SeriesJob {
     pub base_url: String,
     /// Failed tries so far.
     pub attempts: u32,
+    /// When the first of them ended, UTC seconds.
+    pub failing_since: Option<i64>,
 }
 
 /// What becomes of a job that failed.
@@ -76,18 +78,22 @@ pub enum Failure {
 }
 
 impl Db {
-    /// Puts series in the queue of a run, with all their tries before them.
+    /// Puts series in the queue of a run, with all their tries before them; those that are queued already only go over
+    /// to the run.
     pub async fn enqueue(&self, run_id: i64, series: Vec<i64>, now: i64) -> Result<(), Error> {
         self.call(move |connection| {
-            let sql = "INSERT INTO series_job (series_id, state, run_id, queued_at, changed_at)
-                       VALUES (?1, 'queued', ?2, ?3, ?3)
-                       ON CONFLICT (series_id) DO UPDATE SET state = 'queued', attempts = 0, not_before = 0,
-                           last_error = NULL, run_id = excluded.run_id, queued_at = excluded.queued_at,
-                           changed_at = excluded.changed_at";
-            let mut statement = connection.prepare_cached(sql)?;
+            let forget = "DELETE FROM series_job_failure WHERE series_id = ?1";
+            let take_over = "UPDATE series_job SET run_id = ?2 WHERE series_id = ?1 AND state = 'queued'";
+            let enqueue = "INSERT INTO series_job (series_id, state, run_id, queued_at, changed_at)
+                           VALUES (?1, 'queued', ?2, ?3, ?3)
+                           ON CONFLICT (series_id) DO UPDATE SET state = 'queued', attempts = 0, not_before = 0,
+                               last_error = NULL, run_id = excluded.run_id, queued_at = excluded.queued_at,
+                               changed_at = excluded.changed_at";
             for series_id in series {
-                statement.execute(params![series_id, run_id, now])?;
-                connection.execute("DELETE FROM series_job_failure WHERE series_id = ?1", [series_id])?;
+                if connection.prepare_cached(take_over)?.execute([series_id, run_id])? == 0 {
+                    connection.prepare_cached(forget)?.execute([series_id])?;
+                    connection.prepare_cached(enqueue)?.execute(params![series_id, run_id, now])?;
+                }
             }
             Ok(())
         })
@@ -97,11 +103,18 @@ impl Db {
     /// Takes over every queued job for a run, as `resume` does.
     pub async fn adopt_queue(&self, run_id: i64) -> Result<u64, Error> {
         self.call(move |connection| {
-            let adopted = connection.execute(
-                "UPDATE series_job SET run_id = ?1, not_before = 0 WHERE state = 'queued'",
-                [run_id],
-            )?;
-            Ok(adopted as u64)
+            let sql = "UPDATE series_job SET run_id = ?1 WHERE state = 'queued'";
+            Ok(connection.execute(sql, [run_id])? as u64)
+        })
+        .await
+    }
+
+    /// Makes every queued job of a run due at once, however long it was put off.
+    pub async fn make_due(&self, run_id: i64) -> Result<(), Error> {
+        self.call(move |connection| {
+            let sql = "UPDATE series_job SET not_before = 0 WHERE state = 'queued' AND run_id = ?1";
+            connection.execute(sql, [run_id])?;
+            Ok(())
         })
         .await
     }
@@ -113,15 +126,16 @@ impl Db {
                            (SELECT series_id FROM series_job
                             WHERE state = 'queued' AND run_id = ?1 AND not_before <= ?2
                             ORDER BY not_before, series_id LIMIT 1)
-                       RETURNING series_id, attempts";
+                       RETURNING series_id, attempts, (SELECT min(failed_at) FROM series_job_failure AS failure
+                           WHERE failure.series_id = series_job.series_id)";
             let claimed = connection
                 .prepare_cached(sql)?
-                .query_row(params![run_id, now], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row(params![run_id, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             claimed
-                .map(|(series_id, attempts)| {
+                .map(|(series_id, attempts, failing_since)| {
                     let (series, base_url) = series_of(connection, series_id)?;
-                    Ok(SeriesJob { series_id, series, base_url, attempts })
+                    Ok(SeriesJob { series_id, series, base_url, attempts, failing_since })
                 })
                 .transpose()
         })
@@ -186,6 +200,11 @@ impl Db {
                      changed_at = ?6 WHERE series_id = ?1",
                 params![series_id, state, tries, not_before, reason, now],
             )?;
+            if failure == Failure::Park {
+                let sql = "INSERT OR IGNORE INTO series_change (run_id, change, series_id)
+                           SELECT run_id, 'parked', series_id FROM series_job WHERE series_id = ?1";
+                connection.execute(sql, [series_id])?;
+            }
             if tries > 0 {
                 let sql = "INSERT INTO series_job_failure (series_id, failed_at, reason) VALUES (?1, ?2, ?3)";
                 connection.execute(sql, params![series_id, now, reason])?;

@@ -24,6 +24,7 @@ enum Step {
     Complete { worker: usize },
     Restart,
     Adopt { run: usize },
+    MakeDue { run: usize },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -37,7 +38,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => worker.clone().prop_map(|worker| Step::Park { worker }),
         2 => worker.prop_map(|worker| Step::Complete { worker }),
         1 => Just(Step::Restart),
-        1 => run.prop_map(|run| Step::Adopt { run }),
+        1 => run.clone().prop_map(|run| Step::Adopt { run }),
+        1 => run.prop_map(|run| Step::MakeDue { run }),
     ]
 }
 
@@ -150,8 +152,14 @@ impl Bench {
                 assert_eq!(self.db.adopt_queue(self.runs[run]).await.unwrap(), queued.len() as u64);
                 for id in queued {
                     let run_id = self.runs[run];
-                    self.model.0.entry(id).and_modify(|job| (job.run_id, job.due) = (run_id, 0));
+                    self.model.0.entry(id).and_modify(|job| job.run_id = run_id);
                 }
+            }
+            Step::MakeDue { run } => {
+                let run_id = self.runs[run];
+                self.db.make_due(run_id).await.unwrap();
+                let of_run = |job: &&mut ModelJob| job.run_id == run_id && job.state == JobState::Queued;
+                self.model.0.values_mut().filter(of_run).for_each(|job| job.due = 0);
             }
         }
     }
@@ -162,7 +170,9 @@ impl Bench {
             return;
         }
         self.db.enqueue(run_id, vec![id], self.now).await.unwrap();
-        let job = ModelJob { state: JobState::Queued, run_id, due: 0, attempts: 0 };
+        let fresh = ModelJob { state: JobState::Queued, run_id, due: 0, attempts: 0 };
+        let queued = self.model.0.get(&id).filter(|job| job.state == JobState::Queued);
+        let job = queued.map_or(fresh, |queued| ModelJob { run_id, ..queued.clone() });
         self.model.0.insert(id, job);
     }
 

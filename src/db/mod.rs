@@ -9,6 +9,7 @@ mod catalogue;
 mod columns;
 #[cfg(test)]
 mod fixture;
+mod history;
 mod instance;
 mod job;
 #[cfg(test)]
@@ -37,6 +38,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
+pub use history::{LastCycles, RunChanges, RunReport};
 pub use job::{Failure, JobState, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
@@ -45,14 +47,15 @@ pub use removal::WithdrawnSeries;
 pub use report::{
     CollectionReport, FailedTry, Heartbeat, ParkedSeries, Remark, StateCounts, Status, WatermarkReport,
 };
-pub use run::{RunReport, RunTotals, WatermarkKey};
+pub use run::{Outcome, RunTotals, WatermarkKey};
 pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
 
 /// Every migration, in order.
-pub const MIGRATIONS: [(&str, &str); 2] = [
+pub const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_record.sql", include_str!("../../migrations/0001_record.sql")),
     ("0002_changes.sql", include_str!("../../migrations/0002_changes.sql")),
+    ("0003_history.sql", include_str!("../../migrations/0003_history.sql")),
 ];
 /// Requests that may wait for the writing thread.
 const QUEUE: usize = 64;

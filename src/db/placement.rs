@@ -201,6 +201,7 @@ impl Db {
     /// Records that a commit has happened: what was staged is what lies at the place of the intent, the job is done.
     pub async fn complete(&self, series_id: i64, now: i64) -> Result<(), Error> {
         self.call(move |connection| {
+            note_change(connection, series_id)?;
             connection.execute("DELETE FROM instance WHERE series_id = ?1", [series_id])?;
             connection.execute(
                 "INSERT INTO instance (series_id, sop_instance_uid, size_bytes, crc32, md5, sha256)
@@ -232,6 +233,25 @@ impl Db {
         })
         .await
     }
+}
+
+/// Notes in the history of its run what the commit that has happened makes of a series; moved and revised may be at once.
+fn note_change(connection: &Connection, series_id: i64) -> Result<(), Error> {
+    let sql = "WITH this AS (
+                   SELECT job.run_id, before.series_id IS NULL AS is_new, before.path <> after.path AS is_moved,
+                       (before.listed_image_count, before.listed_size_bytes, before.listed_submission_timestamp)
+                           IS NOT (after.listed_image_count, after.listed_size_bytes, after.listed_submission_timestamp)
+                       AS is_revised
+                   FROM series_job AS job JOIN commit_intent AS after USING (series_id)
+                       LEFT JOIN placement AS before USING (series_id)
+                   WHERE job.series_id = ?1)
+               INSERT OR IGNORE INTO series_change (run_id, change, series_id)
+               SELECT run_id, 'new', ?1 FROM this WHERE is_new
+               UNION ALL SELECT run_id, 'moved', ?1 FROM this WHERE is_moved
+               UNION ALL SELECT run_id, 'revised', ?1 FROM this WHERE is_revised AND NOT is_new
+               UNION ALL SELECT run_id, 'restored', ?1 FROM this WHERE NOT is_new AND NOT is_moved AND NOT is_revised";
+    connection.prepare_cached(sql)?.execute([series_id])?;
+    Ok(())
 }
 
 /// The next series in a table that has the columns of `placement` that are read here.

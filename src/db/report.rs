@@ -1,11 +1,12 @@
 //! What `status` and the status page show.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension};
 use serde::Serialize;
 
 use super::catalogue::read_all;
+use super::history::{RunReport, last_runs};
 use super::placement::as_size;
-use super::run::{RunReport, RunTotals, as_time};
+use super::run::as_time;
 use super::{Error, Reader};
 
 /// A heartbeat older than this is of a process that is gone.
@@ -136,7 +137,7 @@ impl Reader {
             collections,
             parked: parked(connection)?,
             watermarks: watermarks(connection)?,
-            last_cycle: last_run(connection)?,
+            last_cycle: last_runs(connection, 1)?.pop(),
             remarks: remarks(connection)?,
         })
     }
@@ -218,34 +219,6 @@ fn watermarks(connection: &Connection) -> Result<Vec<WatermarkReport>, Error> {
             base_url: row.get(2)?,
             synced_to: as_time(row.get(3)?),
         })
-    })
-}
-
-fn last_run(connection: &Connection) -> Result<Option<RunReport>, Error> {
-    let sql =
-        "SELECT command, started_at, finished_at, outcome, placed, parked, kept, withdrawn, instances, bytes,
-                   downloaded_bytes, requests, retries FROM run ORDER BY run_id DESC LIMIT 1";
-    Ok(read_all(connection, sql, [], run_report)?.into_iter().next())
-}
-
-fn run_report(row: &Row<'_>) -> Result<RunReport, Error> {
-    let total = |column: usize| row.get(column).map(as_size);
-    Ok(RunReport {
-        command: row.get(0)?,
-        started_at: as_time(row.get(1)?),
-        finished_at: row.get::<_, Option<i64>>(2)?.map(as_time),
-        outcome: row.get(3)?,
-        totals: RunTotals {
-            placed: total(4)?,
-            parked: total(5)?,
-            kept: total(6)?,
-            withdrawn: total(7)?,
-            instances: total(8)?,
-            bytes: total(9)?,
-            downloaded_bytes: total(10)?,
-            requests: total(11)?,
-            retries: total(12)?,
-        },
     })
 }
 

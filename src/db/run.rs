@@ -1,4 +1,6 @@
-//! History: what each run of a command has done; watermarks; the heartbeat of the running process.
+//! Runs of commands, from their beginning to their end; watermarks; the heartbeat of the running process.
+
+use std::fmt;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -31,20 +33,37 @@ pub struct RunTotals {
     pub retries: u64,
 }
 
-/// One run of a command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RunReport {
-    /// Which command.
-    pub command: String,
-    /// When it began.
-    pub started_at: String,
-    /// When it ended, when it did.
-    pub finished_at: Option<String>,
-    /// How it ended.
-    pub outcome: Option<String>,
-    /// What it did.
-    #[serde(flatten)]
-    pub totals: RunTotals,
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All that was asked is done.
+    Done,
+    /// It came to its end, but series are parked, or rows of the service made no sense.
+    Parked,
+    /// Something could not be listed, or is not.
+    Incomplete,
+    /// Jobs of it are still queued.
+    Unfinished,
+    /// Someone asked it to stop.
+    Stopped,
+    /// It could not go on.
+    Failed,
+    /// Its process died.
+    Died,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Done => "done",
+            Self::Parked => "parked",
+            Self::Incomplete => "incomplete",
+            Self::Unfinished => "unfinished",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Died => "died",
+        })
+    }
 }
 
 /// What a watermark is about.
@@ -70,23 +89,24 @@ impl Db {
         .await
     }
 
-    /// Records how a command ended.
+    /// Records how a command ended, and why, where the outcome alone does not say.
     pub async fn finish_run(
         &self,
         run_id: i64,
-        outcome: String,
+        (outcome, reason): (Outcome, Option<String>),
         totals: RunTotals,
         now: i64,
     ) -> Result<(), Error> {
         self.call(move |connection| {
             connection.execute(
-                "UPDATE run SET finished_at = ?2, outcome = ?3, placed = ?4, parked = ?5, kept = ?6, withdrawn = ?7,
-                     instances = ?8, bytes = ?9, downloaded_bytes = ?10, requests = ?11, retries = ?12
+                "UPDATE run SET finished_at = ?2, outcome = ?3, reason = ?4, placed = ?5, parked = ?6, kept = ?7,
+                     withdrawn = ?8, instances = ?9, bytes = ?10, downloaded_bytes = ?11, requests = ?12, retries = ?13
                  WHERE run_id = ?1",
                 params![
                     run_id,
                     now,
-                    outcome,
+                    outcome.to_string(),
+                    reason,
                     as_integer(totals.placed),
                     as_integer(totals.parked),
                     as_integer(totals.kept),
@@ -99,6 +119,16 @@ impl Db {
                 ],
             )?;
             connection.execute("DELETE FROM heartbeat", [])?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Records of runs whose process died that they have ended.
+    pub async fn bury_dead_runs(&self) -> Result<(), Error> {
+        self.call(|connection| {
+            connection
+                .execute("UPDATE run SET outcome = ?1 WHERE outcome IS NULL", [Outcome::Died.to_string()])?;
             Ok(())
         })
         .await
@@ -145,8 +175,7 @@ pub(super) fn as_time(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Reader;
-    use super::super::fixture::{BASE_URL, in_memory, number, on_disk, watermark_key};
+    use super::super::fixture::{BASE_URL, in_memory, number, watermark_key};
     use super::*;
 
     #[tokio::test]
@@ -191,7 +220,7 @@ mod tests {
             number(&db, "SELECT rate_bytes_s FROM heartbeat WHERE beat_at = 13").await,
         );
 
-        db.finish_run(run_id, "done".to_owned(), RunTotals::default(), 14).await.unwrap();
+        db.finish_run(run_id, (Outcome::Done, None), RunTotals::default(), 14).await.unwrap();
 
         assert_eq!((beats, rate), (1, 7));
         assert_eq!(number(&db, "SELECT count(*) FROM heartbeat").await, 0);
@@ -204,7 +233,7 @@ mod tests {
         db.begin_run("mirror", BASE_URL, 20).await.unwrap();
 
         let totals = RunTotals { placed: 3, downloaded_bytes: u64::MAX, ..RunTotals::default() };
-        db.finish_run(ended, "stopped".to_owned(), totals, 30).await.unwrap();
+        db.finish_run(ended, (Outcome::Stopped, None), totals, 30).await.unwrap();
 
         assert_eq!(number(&db, "SELECT count(*) FROM run WHERE finished_at IS NULL").await, 1);
         assert_eq!(number(&db, "SELECT placed FROM run WHERE outcome = 'stopped'").await, 3);
@@ -212,39 +241,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_last_run_is_shown_with_its_totals() {
-        let (_directory, path) = on_disk();
-        let db = Db::open(&path).unwrap();
-        let reader = Reader::open(&path).unwrap();
-        let none = reader.status(1_700_000_000).unwrap().last_cycle;
-        db.begin_run("mirror", BASE_URL, 1_699_999_500).await.unwrap();
-        let run_id = db.begin_run("sync", BASE_URL, 1_700_000_000).await.unwrap();
-        let under_way = reader.status(1_700_000_000).unwrap().last_cycle.unwrap();
-        let totals = RunTotals {
-            placed: 1,
-            parked: 2,
-            kept: 3,
-            withdrawn: 4,
-            instances: 5,
-            bytes: 6,
-            downloaded_bytes: 7,
-            requests: 8,
-            retries: 9,
-        };
+    async fn a_run_whose_process_died_is_no_longer_under_way() {
+        let db = in_memory();
+        db.begin_run("sync", BASE_URL, 10).await.unwrap();
+        let ended = db.begin_run("sync", BASE_URL, 20).await.unwrap();
+        db.finish_run(ended, (Outcome::Done, None), RunTotals::default(), 30).await.unwrap();
 
-        db.finish_run(run_id, "done".to_owned(), totals, 1_700_000_040).await.unwrap();
+        db.bury_dead_runs().await.unwrap();
 
-        let ended = reader.status(1_700_000_000).unwrap().last_cycle.unwrap();
-        assert_eq!(none, None);
-        assert_eq!((under_way.finished_at, under_way.outcome), (None, None));
-        let expected = RunReport {
-            command: "sync".to_owned(),
-            started_at: "2023-11-14T22:13:20Z".to_owned(),
-            finished_at: Some("2023-11-14T22:14:00Z".to_owned()),
-            outcome: Some("done".to_owned()),
-            totals,
-        };
-        assert_eq!(ended, expected);
+        let died = "SELECT count(*) FROM run WHERE outcome = 'died' AND finished_at IS NULL";
+        assert_eq!(number(&db, died).await, 1);
+        assert_eq!(number(&db, "SELECT count(*) FROM run WHERE outcome = 'done'").await, 1);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
-use crate::db::{CommitIntent, Db, RunTotals};
+use crate::db::{CommitIntent, Db, Outcome, RunTotals};
 use crate::dicom::{Instance, Patient, Series, SopInstanceUid, Study};
 use crate::mirror::{Expected, Root, SeriesPath, Staging, StagingError, Verified};
 
@@ -79,7 +79,7 @@ impl SampleMirror {
     pub async fn close(self) -> Result<RunTotals, Error> {
         let placed = self.placed;
         self.db.finish_walk(self.walk_id, 0, self.now()).await?;
-        self.db.finish_run(self.run_id, "done".to_owned(), placed, self.now()).await?;
+        self.db.finish_run(self.run_id, (Outcome::Done, None), placed, self.now()).await?;
         run_blocking(move || {
             drop(self);
             Ok(placed)

@@ -16,10 +16,13 @@ use super::draft::{PAGE, Plan, PlanTotals, Planned};
 use super::progress::Progress;
 use super::remote::Remote;
 use super::{Error, Event, Options, is_wanted};
-use crate::db::{self, Db, JobState, RunTotals};
+use crate::db::{self, Db, JobState, Outcome, RunTotals};
 use crate::mirror::Root;
 use crate::nbia::{Client, Traffic};
 use crate::plan::Selection;
+
+/// Of what could not be listed so much goes into the history; all of it is printed.
+const MOST_REASONS: usize = 5;
 
 /// What a cycle needs from outside.
 pub struct Setup {
@@ -73,8 +76,38 @@ pub struct Report {
     pub rejected_rows: u64,
     /// Jobs of this run that are still queued.
     pub left: u64,
+    /// When the first of them is due, UTC seconds.
+    pub next_due: Option<i64>,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+impl Report {
+    /// How the run ended.
+    pub fn outcome(&self) -> Outcome {
+        if !self.unlisted.is_empty() || !self.unwalked.is_empty() {
+            Outcome::Incomplete
+        } else if self.left > 0 {
+            Outcome::Unfinished
+        } else if self.totals.parked > 0 || self.rejected_rows > 0 {
+            Outcome::Parked
+        } else {
+            Outcome::Done
+        }
+    }
+
+    /// Why it ended so, for those who read the history.
+    fn reason(&self) -> Option<String> {
+        let unlisted = self.unlisted.iter().map(|name| format!("the service does not list {name}"));
+        let unwalked = self.unwalked.iter().map(|what| format!("cannot list {what}"));
+        let left = (self.left > 0).then(|| format!("{} series are still queued", self.left));
+        let parked = (self.totals.parked > 0).then(|| format!("{} series are parked", self.totals.parked));
+        let rejected = (self.rejected_rows > 0)
+            .then(|| format!("{} rows of the service made no sense", self.rejected_rows));
+        let reasons: Vec<_> =
+            unlisted.chain(unwalked).take(MOST_REASONS).chain(left).chain(parked).chain(rejected).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
 }
 
 impl Cycle {
@@ -201,20 +234,23 @@ impl Cycle {
         work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
         let run_id = self.db.begin_run(command, self.first_remote().base_url(), self.now()).await?;
-        let outcome = work(run_id).await;
+        let outcome = work(run_id).await.map(|report| {
+            let Report { totals, elapsed, .. } = self.so_far();
+            Report { totals, elapsed, ..report }
+        });
+        let is_stopped = self.drain.is_cancelled();
         let ended = match &outcome {
-            Ok(report) if report.left > 0 => "stopped".to_owned(),
-            Ok(_) => "done".to_owned(),
-            Err(error) => chain(error),
+            Ok(report) if report.left == 0 || !is_stopped => (report.outcome(), report.reason()),
+            Err(error) if !is_stopped => (Outcome::Failed, Some(chain(error))),
+            Ok(_) | Err(_) => (Outcome::Stopped, None),
         };
         let recorded = self.end_run(run_id, ended).await;
         let report = outcome?;
         recorded?;
-        let Report { totals, elapsed, .. } = self.so_far();
-        Ok(Report { totals, elapsed, ..report })
+        Ok(report)
     }
 
-    async fn end_run(&self, run_id: i64, ended: String) -> Result<(), Error> {
+    async fn end_run(&self, run_id: i64, ended: (Outcome, Option<String>)) -> Result<(), Error> {
         // no worker is left: what still counts as running is what none of them could record the end of
         self.db.requeue_running().await?;
         Ok(self.db.finish_run(run_id, ended, self.totals(), self.now()).await?)
@@ -232,6 +268,9 @@ impl Cycle {
         let queued = (plan.totals.fetch, plan.totals.instances, plan.totals.bytes);
         let (series, instances, bytes) = queued;
         self.tell(Event::Enqueued { series, instances, bytes, kept: plan.totals.keep }).await;
+        if self.options.jobs.steady.is_none() {
+            self.db.make_due(run_id).await?;
+        }
         self.drain_queue(run_id).await?;
         let left = self.db.left_of_run(run_id).await?;
         let parked = self.jobs_in(JobState::Parked, selections).await?.len() as u64;
@@ -246,6 +285,7 @@ impl Cycle {
             unwalked: plan.totals.unwalked,
             rejected_rows: plan.totals.rejected_rows,
             left,
+            next_due: self.db.next_due(run_id, i64::MAX).await?,
             ..Report::default()
         })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -210,7 +211,10 @@ impl Cycle {
             self.list_again(&job).await;
         }
         let failures = job.attempts + 1;
-        let verdict = judge(cause, failures, &self.options.jobs, |failures| self.draw_job_pause(failures));
+        let failing_s = job.failing_since.map_or(0, |since| self.now().saturating_sub(since).max(0));
+        let failing_for = Duration::from_secs(failing_s.unsigned_abs());
+        let draw = |failures| self.draw_job_pause(failures);
+        let verdict = judge(cause, failures, failing_for, &self.options.jobs, draw);
         self.carry_out(&job, verdict, chain(&error), error).await
     }
 
@@ -269,7 +273,7 @@ impl Cycle {
         }
     }
 
-    fn draw_job_pause(&self, failures: u32) -> std::time::Duration {
+    fn draw_job_pause(&self, failures: u32) -> Duration {
         let jobs = &self.options.jobs;
         self.with_random(|random| retry::pause(jobs.base, jobs.cap, failures, random))
     }

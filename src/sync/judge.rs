@@ -43,22 +43,24 @@ pub(super) enum Verdict {
 /// | refused   | –          | halt: every other series would fail too   |
 /// | outage    | –          | requeue: a service that is down costs none |
 /// | transient | yes        | retry after a pause                       |
-/// | transient | no         | park                                      |
+/// | transient | no         | park; where cycles follow each other, only when it has failed for long enough as well |
 /// | lasting   | –          | park                                      |
 ///
-/// `failures` counts this one; `draw` gives the pause for so many failures.
+/// `failures` counts this one, `failing_for` is the time since the first; `draw` gives the pause for so many failures.
 pub(super) fn judge(
     cause: Cause,
     failures: u32,
+    failing_for: Duration,
     jobs: &JobOptions,
     draw: impl FnOnce(u32) -> Duration,
 ) -> Verdict {
+    let has_tries_left = failures < jobs.attempts;
+    let is_young = jobs.steady.is_some_and(|steady| failing_for < steady.park_after);
     match cause {
         Cause::Stopped | Cause::Outage => Verdict::Requeue,
         Cause::Local | Cause::Refused => Verdict::Halt,
-        Cause::Lasting => Verdict::Park,
-        Cause::Transient if failures >= jobs.attempts => Verdict::Park,
-        Cause::Transient => Verdict::Retry(draw(failures)),
+        Cause::Transient if has_tries_left || is_young => Verdict::Retry(draw(failures)),
+        Cause::Transient | Cause::Lasting => Verdict::Park,
     }
 }
 
@@ -77,6 +79,7 @@ pub(super) fn cause_of(error: &fetch::Error) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Steady;
     use super::*;
     use crate::mirror::VerifyError;
 
@@ -95,7 +98,25 @@ mod tests {
             (Cause::Transient, 3, Verdict::Park),
         ];
         for (cause, failures, expected) in cases {
-            assert_eq!(judge(cause, failures, &jobs, |n| n * minute), expected, "{cause:?} {failures}");
+            let verdict = judge(cause, failures, Duration::ZERO, &jobs, |n| n * minute);
+            assert_eq!(verdict, expected, "{cause:?} {failures}");
+        }
+    }
+
+    #[test]
+    fn where_cycles_follow_each_other_a_series_is_parked_by_age_as_well() {
+        let (minute, day) = (Duration::from_mins(1), Duration::from_hours(24));
+        let steady = Steady { park_after: 3 * day, patience: minute };
+        let jobs = JobOptions { attempts: 3, steady: Some(steady), ..JobOptions::default() };
+        let cases = [
+            (Cause::Transient, 2, 9 * day, Verdict::Retry(2 * minute)),
+            (Cause::Transient, 3, 3 * day - minute, Verdict::Retry(3 * minute)),
+            (Cause::Transient, 3, 3 * day, Verdict::Park),
+            (Cause::Lasting, 1, Duration::ZERO, Verdict::Park),
+        ];
+        for (cause, failures, failing_for, expected) in cases {
+            let verdict = judge(cause, failures, failing_for, &jobs, |n| n * minute);
+            assert_eq!(verdict, expected, "{cause:?} {failures} {failing_for:?}");
         }
     }
 

@@ -80,6 +80,17 @@ pub struct JobOptions {
     pub cap: Duration,
     /// How long running series may take to end after a request to stop.
     pub grace: Duration,
+    /// What else is taken into account where cycles follow each other by themselves.
+    pub steady: Option<Steady>,
+}
+
+/// How series that failed are treated where the next cycle comes by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Steady {
+    /// How long a series must have failed, with all its tries, before it is parked.
+    pub park_after: Duration,
+    /// A cycle ends when all that it has left is put off for longer.
+    pub patience: Duration,
 }
 
 impl Default for JobOptions {
@@ -89,6 +100,7 @@ impl Default for JobOptions {
             base: Duration::from_secs(30),
             cap: Duration::from_hours(6),
             grace: Duration::from_secs(30),
+            steady: None,
         }
     }
 }

@@ -203,8 +203,8 @@ impl Cycle {
         if !walked.outcome.is_whole || walked.outcome.series_rows == 0 {
             return Ok(());
         }
-        if draft.run_id.is_some() {
-            self.withdraw(collection, walked).await?;
+        if let Some(run_id) = draft.run_id {
+            self.withdraw(run_id, collection, walked).await?;
         }
         let unlisted = self.db.unlisted_series(collection, walked.walk_id).await?;
         for listed in &unlisted {
@@ -220,10 +220,10 @@ impl Cycle {
     }
 
     /// Counts a whole listing, and records what has been missing in enough of them.
-    async fn withdraw(&self, collection: &CollectionName, walked: &Walked) -> Result<(), Error> {
+    async fn withdraw(&self, run_id: i64, collection: &CollectionName, walked: &Walked) -> Result<(), Error> {
         let Walked { walk_id, started_at, .. } = *walked;
         let confirmation = self.options.withdrawal;
-        for listed in self.db.count_absences(collection, walk_id, started_at, confirmation).await? {
+        for listed in self.db.count_absences(run_id, collection, walk_id, started_at, confirmation).await? {
             let series_instance_uid = listed.series.series_instance_uid.to_string();
             let reason = format!(
                 "{} whole listings of `{collection}` did not show it; its files stay",

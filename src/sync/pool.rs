@@ -58,16 +58,18 @@ impl Cycle {
         Ok(())
     }
 
-    /// Waits a moment while jobs of the run are queued for later or under way; `false` when none is left.
+    /// Waits a moment while jobs of the run are queued for later or under way; `false` when none is left that is worth
+    /// waiting for.
     async fn wait_for_a_job(&self, run_id: i64, halt: &CancellationToken) -> Result<bool, Error> {
         let ended = self.job_ended.notified();
         let longest = i64::try_from(self.options.jobs.cap.as_secs()).unwrap_or(i64::MAX);
         let due = self.db.next_due(run_id, self.now().saturating_add(longest)).await?;
-        if due.is_none() && self.progress.running().is_empty() {
+        let until_due = due.map(|due| Duration::from_secs((due - self.now()).max(0).unsigned_abs()));
+        let patience = self.options.jobs.steady.map_or(Duration::MAX, |steady| steady.patience);
+        if until_due.is_none_or(|until_due| until_due > patience) && self.progress.running().is_empty() {
             return Ok(false);
         }
-        let until_due =
-            due.map_or(LOOK_AGAIN, |due| Duration::from_secs((due - self.now()).max(0).unsigned_abs()));
+        let until_due = until_due.unwrap_or(LOOK_AGAIN);
         tokio::select! {
             () = halt.cancelled() => {}
             () = ended => {}

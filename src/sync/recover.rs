@@ -17,6 +17,7 @@ impl Cycle {
             self.replay(intent).await?;
         }
         self.replay_removals().await?;
+        self.db.bury_dead_runs().await?;
         let requeued = self.db.requeue_running().await?;
         if requeued > 0 {
             info!("{requeued} series were under way when the last run ended; they are queued again");
