@@ -7,10 +7,12 @@
 
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod db;
 pub mod demo;
 pub mod dicom;
 pub mod fetch;
+pub mod metrics;
 pub mod mirror;
 pub mod nbia;
 pub mod plan;

@@ -9,18 +9,20 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// Module, and what it may import; a path allows everything below it.
-const MAY_IMPORT: [(&str, &[&str]); 11] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     ("dicom", &[]),
+    ("metrics", &[]),
     ("nbia", &["dicom"]),
     ("mirror", &["dicom"]),
     ("db", &["dicom"]),
     ("plan", &["nbia", "dicom"]),
     ("fetch", &["nbia", "mirror", "dicom"]),
     ("sync", &["plan", "fetch", "nbia", "mirror", "db", "dicom"]),
-    ("serve", &["mirror", "db", "dicom", "nbia::dialect"]),
+    ("serve", &["mirror", "db", "dicom", "metrics", "nbia::dialect"]),
     ("demo", &["serve", "mirror", "db", "dicom"]),
-    ("config", &["serve", "sync", "fetch", "plan", "nbia", "dicom"]),
-    ("cli", &["config", "demo", "serve", "sync", "fetch", "plan", "db", "mirror", "nbia", "dicom"]),
+    ("daemon", &["sync", "serve", "db"]),
+    ("config", &["daemon", "serve", "sync", "fetch", "plan", "nbia", "dicom"]),
+    ("cli", &["config", "daemon", "demo", "serve", "sync", "fetch", "plan", "db", "mirror", "nbia", "dicom"]),
 ];
 
 /// Paths below `crate::` that a file names.

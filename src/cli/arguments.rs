@@ -19,6 +19,10 @@ pub(super) const FETCH_CODES: &str = "Exit codes: 0 all that was asked is done �
 const READ_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or configuration";
 const PLAN_CODES: &str = "Exit codes: 0 done · 1 could not list everything, or something named is not listed
             2 usage or configuration · 10 another process holds the root · 130, 143 stopped by SIGINT, SIGTERM";
+const DAEMON_CODES: &str = "SIGHUP reads the configuration again. What is mirrored stands in its [[select]] tables, when in [daemon].
+
+Exit codes: 0 (with --dry-run) done · 1 could not begin · 2 usage or configuration · 10 another process holds the root
+            130, 143 stopped by SIGINT, SIGTERM after an orderly drain";
 const QUERY_CODES: &str =
     "Exit codes: 0 done · 1 no answer, rows that make no sense, or nothing is listed under a name that was asked for
             2 usage or configuration · 130, 143 stopped by SIGINT, SIGTERM
@@ -109,6 +113,9 @@ pub(super) enum Command {
     /// One incremental cycle: what is new since the watermark, then download it
     #[command(after_help = FETCH_CODES)]
     Sync(Sync),
+    /// `sync` on a schedule, with the server of `serve` where the configuration says so
+    #[command(after_help = DAEMON_CODES)]
+    Daemon(Daemon),
     /// What the job table holds: states, bytes, rate, ETA, what is parked and why
     #[command(after_help = READ_CODES)]
     Status(Status),
@@ -138,7 +145,10 @@ pub(super) enum Command {
 impl Command {
     /// Whether it draws bars on a terminal.
     pub(super) fn shows_progress(&self) -> bool {
-        !matches!(self, Self::Status(_) | Self::Query(_) | Self::Serve(_) | Self::Completions(_))
+        !matches!(
+            self,
+            Self::Daemon(_) | Self::Status(_) | Self::Query(_) | Self::Serve(_) | Self::Completions(_)
+        )
     }
 }
 
@@ -157,6 +167,12 @@ pub(super) struct Sync {
     pub(super) full: bool,
     #[command(flatten)]
     pub(super) fetching: Fetching,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Daemon {
+    #[command(flatten)]
+    pub(super) download: DownloadFlags,
 }
 
 #[derive(Debug, Args)]

@@ -76,7 +76,7 @@ impl Exit {
 
 fn is_locked(cause: &(dyn std::error::Error + 'static)) -> bool {
     matches!(cause.downcast_ref(), Some(RootError::Locked { .. }))
-        || matches!(cause.downcast_ref(), Some(sync::Error::Root(RootError::Locked { .. })))
+        || cause.downcast_ref().is_some_and(sync::Error::is_locked)
 }
 
 /// Prints what clap has to say.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod completions;
+mod daemon;
 mod demo;
 mod exit;
 mod logs;
@@ -57,6 +58,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Resume(command) => resume::run(&global, command, bars).await,
         Command::Plan(command) => plan::run(&global, command, bars).await,
         Command::Sync(command) => sync::run(&global, command, bars).await,
+        Command::Daemon(command) => daemon::run(&global, command).await,
         Command::Status(command) => status::run(&global, &command),
         Command::Verify(command) => verify::run(&global, command, bars).await,
         Command::Prune(command) => prune::run(&global, command, bars).await,

@@ -10,10 +10,11 @@ use tokio::net::TcpListener;
 use super::arguments::{DownloadFlags, Global, Serve};
 use super::exit::{Exit, UsageError};
 use super::print;
-use super::session::configure_locally;
+use super::session::{clock, configure_locally};
 use super::signals::Signals;
+use crate::config::Config;
 use crate::nbia::Dialect;
-use crate::serve::{self, ServedMirror};
+use crate::serve::{self, Least, ServedMirror};
 
 /// How long answers under way may take after the first signal, before the process ends by force.
 const GRACE: Duration = Duration::from_secs(15);
@@ -21,13 +22,24 @@ const GRACE: Duration = Duration::from_secs(15);
 pub(super) async fn run(global: &Global, command: Serve) -> anyhow::Result<Exit> {
     let config = configure_locally(global, &DownloadFlags::default())?;
     let listen = command.listen.unwrap_or(config.serve.listen);
-    guard(listen, config.serve.allow_remote)?;
     let signals = Signals::listen(GRACE)?;
-    let mirror = Arc::new(ServedMirror::open(&config.root)?);
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let (listener, mirror) = begin(&config, listen).await?;
     announce(&listener)?;
     serve::run(listener, mirror, signals.drain.clone()).await?;
     Ok(signals.received().unwrap_or(Exit::Done))
+}
+
+/// Opens the mirror and the port where it is served.
+pub(super) async fn begin(
+    config: &Config,
+    listen: SocketAddr,
+) -> anyhow::Result<(TcpListener, Arc<ServedMirror>)> {
+    guard(listen, config.serve.allow_remote)?;
+    let disk = &config.sync.disk;
+    let least = Least { free_bytes: disk.min_free, free_inodes: disk.min_free_inodes };
+    let mirror = Arc::new(ServedMirror::open(&config.root)?.watched(least, clock));
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+    Ok((listener, mirror))
 }
 
 fn guard(listen: SocketAddr, allow_remote: bool) -> Result<(), UsageError> {

@@ -11,6 +11,7 @@ use indicatif::MultiProgress;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::arguments::{DownloadFlags, Global, SelectionFlags};
 use super::exit::{Exit, UsageError};
@@ -19,9 +20,10 @@ use super::progress::Watcher;
 use super::signals::Signals;
 use crate::config::{Config, Overrides, Select};
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid};
+use crate::mirror::Root;
 use crate::nbia::Client;
 use crate::plan::{Selection, read_manifest};
-use crate::sync::{self, Cycle, Event, Report, Setup};
+use crate::sync::{self, Cycle, Event, News, Report, Setup};
 
 /// Events that may wait to be shown.
 const EVENT_QUEUE: usize = 256;
@@ -144,6 +146,26 @@ fn manifest(path: &Path) -> Result<Vec<SeriesInstanceUid>, UsageError> {
     read_manifest(&text).map_err(|error| wrong(&error))
 }
 
+/// What a cycle of a configuration needs, and where it says what happens.
+pub(super) fn setup(
+    config: &Config,
+    drain: CancellationToken,
+    abort: &CancellationToken,
+) -> Result<(Setup, mpsc::Receiver<Event>), crate::nbia::Error> {
+    let client = |service| Client::new(service, abort.clone(), clock, fastrand::Rng::new()).map(Arc::new);
+    let clients: Result<Vec<_>, _> = config.services.iter().map(client).collect();
+    let (sender, events) = mpsc::channel(EVENT_QUEUE);
+    let setup = Setup {
+        clients: clients?,
+        options: config.sync.clone(),
+        drain,
+        events: sender,
+        clock,
+        random: fastrand::Rng::new(),
+    };
+    Ok((setup, events))
+}
+
 /// Runs a command that fetches, from the lock on the root to the exit code.
 pub(super) async fn fetch(
     config: &Config,
@@ -151,9 +173,14 @@ pub(super) async fn fetch(
     bars: Option<MultiProgress>,
     work: impl AsyncFnOnce(&Arc<Cycle>) -> Result<Report, sync::Error>,
 ) -> anyhow::Result<Exit> {
+    let began = clock().as_second();
     let mut session = Session::open(config, json, bars).await?;
     let cycle = Arc::clone(&session.cycle);
     let outcome = session.watch(work(&cycle)).await?;
+    if session.signals.received().is_none() {
+        let news = News::of(&config.root, &Root::state_file_of(&config.root), began, &outcome);
+        config.hooks.tell(&news).await;
+    }
     session.conclude(outcome)
 }
 
@@ -165,18 +192,7 @@ impl Session {
         bars: Option<MultiProgress>,
     ) -> anyhow::Result<Self> {
         let signals = Signals::listen(config.sync.jobs.grace)?;
-        let client =
-            |service| Client::new(service, signals.abort.clone(), clock, fastrand::Rng::new()).map(Arc::new);
-        let clients: Result<Vec<_>, _> = config.services.iter().map(client).collect();
-        let (sender, events) = mpsc::channel(EVENT_QUEUE);
-        let setup = Setup {
-            clients: clients?,
-            options: config.sync.clone(),
-            drain: signals.drain.clone(),
-            events: sender,
-            clock,
-            random: fastrand::Rng::new(),
-        };
+        let (setup, events) = setup(config, signals.drain.clone(), &signals.abort)?;
         let cycle = Cycle::open(&config.root, setup).await?;
         let watcher = Watcher::new(json, bars, cycle.progress());
         Ok(Self { cycle, signals, events, watcher, json })

@@ -78,14 +78,15 @@ fn sentence(run: &RunReport) -> String {
         (changes.parked, "parked"),
     ];
     let changes = changes.iter().filter(|(series, _)| *series > 0);
-    let changes: String = changes.map(|(series, what)| format!(", {series} {what}")).collect();
+    let changes: Vec<_> = changes.map(|(series, what)| format!(", {series} {what}")).collect();
     let outcome = run.outcome.as_deref().unwrap_or("under way");
     let reason =
         run.reason.as_deref().map(|reason| format!(": {}", print::plain(reason))).unwrap_or_default();
     format!(
-        "{} of {}, {outcome}{changes}, {} downloaded with {} requests{reason}",
+        "{} of {}, {outcome}{}, {} downloaded with {} requests{reason}",
         run.command,
         run.started_at,
+        changes.concat(),
         print::bytes(run.totals.downloaded_bytes),
         run.totals.requests
     )

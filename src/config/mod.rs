@@ -10,16 +10,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use url::Url;
 
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
 use crate::plan::Selection;
-use crate::{fetch, nbia, serve, sync};
+use crate::{daemon, fetch, nbia, serve, sync};
 use service::{Service, Services};
-use unit::{ByteSize, PerSecond, Period, RequestRate};
+use unit::{BandwidthThen, ByteSize, PartOfDay, PerSecond, Period, RequestRate, TimeOfDay, Zone};
 
 pub use unit::{parse_bytes, parse_rate};
+
+/// A cycle that could not go on is tried again at least so often, whatever the pauses of series may grow to.
+const LONGEST_RETRY: Duration = Duration::from_hours(1);
 
 /// What is wrong with the configuration.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +60,16 @@ pub struct Config {
     pub sync: sync::Options,
     /// How old replaced and withdrawn data must be before it may be removed.
     pub retain: Duration,
+    /// The schedule.
+    pub daemon: daemon::Options,
+    /// How long a series must have failed before the daemon parks it.
+    pub park_after: Duration,
+    /// Who is told how a run ended.
+    pub hooks: sync::Hooks,
     /// The server.
     pub serve: serve::Options,
+    /// Whether the file says where it listens, so that the daemon serves as well.
+    pub daemon_serves: bool,
     /// What is mirrored when no flag says so.
     pub select: Vec<Select>,
 }
@@ -100,6 +112,7 @@ struct File {
     jobs: Jobs,
     disk: Disk,
     daemon: Daemon,
+    hooks: Hooks,
     serve: Serve,
     select: Vec<SelectTable>,
 }
@@ -152,14 +165,25 @@ struct Disk {
     min_free_inodes: u64,
 }
 
-/// Read so that one file serves every command; the commands here have no schedule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Daemon {
     interval: Period,
-    at: Vec<String>,
+    at: Vec<TimeOfDay>,
+    time_zone: Zone,
+    jitter: Period,
     full_every: Period,
     confirm_withdrawn: ConfirmWithdrawn,
+    quiet_hours: Vec<PartOfDay>,
+    bandwidth: Vec<BandwidthThen>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Hooks {
+    command: Vec<String>,
+    webhook: String,
+    timeout: Period,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,7 +196,8 @@ struct ConfirmWithdrawn {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Serve {
-    listen: SocketAddr,
+    /// `None`: it is not written, and the usual one counts.
+    listen: Option<SocketAddr>,
     allow_remote: bool,
 }
 
@@ -221,7 +246,11 @@ impl Config {
             services,
             sync: sync_options(&file)?,
             retain: file.disk.retain.0,
+            daemon: daemon_options(&file)?,
+            park_after: file.jobs.park_after.0,
+            hooks: hooks(&file.hooks)?,
             serve: serve_options(&file),
+            daemon_serves: file.serve.listen.is_some(),
             select: selections(&file),
         })
     }
@@ -284,8 +313,53 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
     })
 }
 
+fn daemon_options(file: &File) -> Result<daemon::Options, ConfigError> {
+    let Daemon { interval, at, time_zone, jitter, full_every, quiet_hours, bandwidth, .. } = &file.daemon;
+    if interval.0.is_zero() {
+        return Err(ConfigError::TooSmall { what: "[daemon] interval", found: 0, least: 1 });
+    }
+    let when = if at.is_empty() {
+        daemon::When::Every(interval.0)
+    } else {
+        daemon::When::At(at.iter().map(|at| at.0).collect())
+    };
+    Ok(daemon::Options {
+        schedule: daemon::Schedule {
+            when,
+            time_zone: time_zone.0.clone(),
+            jitter: jitter.0,
+            full_every: full_every.0,
+            quiet_hours: quiet_hours.iter().map(|part| part.0).collect(),
+        },
+        bandwidth: bandwidth.iter().map(|then| (then.0, then.1)).collect(),
+        retry_base: file.jobs.base.0,
+        retry_cap: file.jobs.cap.0.min(LONGEST_RETRY),
+    })
+}
+
+fn hooks(hooks: &Hooks) -> Result<sync::Hooks, ConfigError> {
+    let Hooks { command, webhook, timeout } = hooks;
+    let webhook = Some(webhook).filter(|address| !address.is_empty());
+    let read =
+        |address: &String| Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    // the address may be a secret, and is not repeated
+    let wrong = || ConfigError::Parse {
+        path: "[hooks] webhook".into(),
+        message: "it must be an address that begins with http:// or https://".to_owned(),
+    };
+    Ok(sync::Hooks {
+        command: command.clone(),
+        webhook: webhook.map(|address| read(address).ok_or_else(wrong)).transpose()?,
+        timeout: timeout.0,
+    })
+}
+
 fn serve_options(file: &File) -> serve::Options {
-    serve::Options { listen: file.serve.listen, allow_remote: file.serve.allow_remote }
+    let usual = serve::Options::default();
+    serve::Options {
+        listen: file.serve.listen.unwrap_or(usual.listen),
+        allow_remote: file.serve.allow_remote,
+    }
 }
 
 fn selections(file: &File) -> Vec<Select> {
@@ -332,6 +406,7 @@ impl Default for File {
             jobs: Jobs::default(),
             disk: Disk::default(),
             daemon: Daemon::default(),
+            hooks: Hooks::default(),
             serve: Serve::default(),
             select: Vec::new(),
         }
@@ -406,16 +481,25 @@ impl Default for Daemon {
         Self {
             interval: Period::days(1),
             at: Vec::new(),
+            time_zone: Zone(TimeZone::system()),
+            jitter: Period(Duration::ZERO),
             full_every: Period::days(7),
             confirm_withdrawn: ConfirmWithdrawn { listings: 3, hours: 24 },
+            quiet_hours: Vec::new(),
+            bandwidth: Vec::new(),
         }
+    }
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { command: Vec::new(), webhook: String::new(), timeout: Period(Duration::from_secs(30)) }
     }
 }
 
 impl Default for Serve {
     fn default() -> Self {
-        let serve = serve::Options::default();
-        Self { listen: serve.listen, allow_remote: serve.allow_remote }
+        Self { listen: None, allow_remote: serve::Options::default().allow_remote }
     }
 }
 
@@ -433,6 +517,10 @@ mod tests {
         let (mut example, defaults) = (format!("{example:#?}"), format!("{:#?}", File::default()));
         // the example shows a root of its own, as every installation has
         example = example.replace("\"/srv/tcia\"", "\"./tcia\"");
+        // and says that the daemon serves, which it does where it is told
+        let listen = serve::Options::default().listen;
+        example =
+            example.replace(&format!("listen: Some(\n            {listen},\n        )"), "listen: None");
         assert_eq!(example, defaults);
     }
 
@@ -457,6 +545,26 @@ mod tests {
         assert_eq!(file.limits.bandwidth.0, 50_000_000);
         assert_eq!(file.limits.max_instance.0, 64 << 20);
         assert_eq!(file.limits.image_rate.0, nbia::Rate { amount: 30, per: Duration::from_mins(1) });
+    }
+
+    #[test]
+    fn a_schedule_is_read_as_people_write_it() {
+        let text = "[daemon]\nat = [\"02:30\"]\ntime_zone = \"Europe/Berlin\"\nquiet_hours = [\"Mon-Fri 08:00-18:00\"]\n\
+                    bandwidth = [\"22:00-06:00 5MB/s\"]\n";
+        let options = daemon_options(&read(text).unwrap()).unwrap();
+        assert_eq!(options.schedule.when, daemon::When::At(vec![jiff::civil::time(2, 30, 0, 0)]));
+        assert_eq!(options.bandwidth, [("22:00-06:00".parse().unwrap(), 5_000_000)]);
+        for wrong in [
+            "at = [\"2h\"]",
+            "time_zone = \"Berlin\"",
+            "quiet_hours = [\"Mo-Fr\"]",
+            "bandwidth = [\"5MB/s\"]",
+        ] {
+            let refused = read(&format!("[daemon]\n{wrong}\n")).unwrap_err().to_string();
+            assert!(refused.contains("line 2"), "{refused}");
+        }
+        let never = read("[daemon]\ninterval = \"0s\"\n").unwrap();
+        assert!(matches!(daemon_options(&never), Err(ConfigError::TooSmall { .. })));
     }
 
     #[test]

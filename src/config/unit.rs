@@ -5,6 +5,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+
+use crate::daemon::{Window, time_of_day};
 use crate::nbia::Rate;
 
 /// A length of time.
@@ -22,6 +26,22 @@ pub(super) struct PerSecond(pub(super) u64);
 /// Requests in a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RequestRate(pub(super) Rate);
+
+/// A time of day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TimeOfDay(pub(super) Time);
+
+/// A part of some days or of every day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PartOfDay(pub(super) Window);
+
+/// Bytes a second in a part of the day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BandwidthThen(pub(super) Window, pub(super) u64);
+
+/// Whose midnight counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Zone(pub(super) TimeZone);
 
 impl Period {
     /// So many days.
@@ -83,5 +103,39 @@ impl<'de> Deserialize<'de> for PerSecond {
 impl<'de> Deserialize<'de> for RequestRate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         text(deserializer, parse_rate).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TimeOfDay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text(deserializer, time_of_day).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PartOfDay {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text(deserializer, str::parse).map(Self)
+    }
+}
+
+impl<'de> Deserialize<'de> for BandwidthThen {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |text: &str| {
+            let wrong = || format!("`{text}` is no part of a day and a rate, like Mon-Fri 08:00-18:00 5MB/s");
+            let (window, rate) = text.trim().rsplit_once(' ').ok_or_else(wrong)?;
+            Ok((window.parse()?, parse_bytes(rate)?))
+        };
+        text(deserializer, read).map(|(window, rate)| Self(window, rate))
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |name: &str| match name {
+            "" => Ok(TimeZone::system()),
+            name => TimeZone::get(name)
+                .map_err(|_unknown| format!("`{name}` is no time zone like Europe/Berlin or UTC")),
+        };
+        text(deserializer, read).map(Self)
     }
 }

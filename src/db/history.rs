@@ -47,6 +47,32 @@ pub struct RunReport {
     pub changes: RunChanges,
 }
 
+/// A series that was given up, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailedSeries {
+    /// Which.
+    pub series_instance_uid: String,
+    /// Why the last try failed.
+    pub reason: String,
+}
+
+/// All ended runs of a command that had one outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunSum {
+    /// Which command.
+    pub command: String,
+    /// Which outcome.
+    pub outcome: String,
+    /// How many.
+    pub runs: u64,
+    /// When the last of them began, UTC seconds.
+    pub started_at: u64,
+    /// When the last of them ended, where that is known.
+    pub finished_at: Option<u64>,
+    /// What they did, all together; figures that cannot be added up are zero.
+    pub totals: RunTotals,
+}
+
 /// When the last cycles began that came to their end, UTC seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LastCycles {
@@ -60,6 +86,45 @@ impl Reader {
     /// The last runs, the newest first.
     pub fn history(&self, most: u32) -> Result<Vec<RunReport>, Error> {
         last_runs(self.connection(), most)
+    }
+
+    /// Ended runs by command and outcome, those with the run that began last at the end.
+    pub fn run_sums(&self) -> Result<Vec<RunSum>, Error> {
+        let sql = "SELECT command, outcome, count(*), max(started_at), max(finished_at), sum(placed), sum(instances),
+                       sum(bytes), sum(downloaded_bytes), sum(requests), sum(retries)
+                   FROM run WHERE outcome IS NOT NULL GROUP BY command, outcome ORDER BY max(run_id)";
+        read_all(self.connection(), sql, [], |row| {
+            let size = |column: usize| row.get(column).map(as_size);
+            let totals = RunTotals {
+                placed: size(5)?,
+                instances: size(6)?,
+                bytes: size(7)?,
+                downloaded_bytes: size(8)?,
+                requests: size(9)?,
+                retries: size(10)?,
+                ..RunTotals::default()
+            };
+            let finished_at = row.get::<_, Option<i64>>(4)?.map(as_size);
+            Ok(RunSum {
+                command: row.get(0)?,
+                outcome: row.get(1)?,
+                runs: size(2)?,
+                started_at: size(3)?,
+                finished_at,
+                totals,
+            })
+        })
+    }
+
+    /// Series that were given up in the last run, so many at the most.
+    pub fn parked_in_last_run(&self, most: u32) -> Result<Vec<FailedSeries>, Error> {
+        let sql = "SELECT series_instance_uid, coalesce(last_error, '') FROM series_change
+                   JOIN series USING (series_id) JOIN series_job USING (series_id)
+                   WHERE series_change.run_id = (SELECT max(run_id) FROM run) AND change = 'parked' AND state = 'parked'
+                   ORDER BY series_instance_uid LIMIT ?1";
+        read_all(self.connection(), sql, [most], |row| {
+            Ok(FailedSeries { series_instance_uid: row.get(0)?, reason: row.get(1)? })
+        })
     }
 
     /// When the last cycles began that came to their end.

@@ -38,7 +38,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
-pub use history::{LastCycles, RunChanges, RunReport};
+pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
 pub use job::{Failure, JobState, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};

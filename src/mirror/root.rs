@@ -13,6 +13,7 @@ pub const STATE_DIRECTORY: &str = ".tcia-mirror";
 const STAGING: &str = "staging";
 const REPLACED: &str = "replaced";
 const LOCK: &str = "lock";
+const DAEMON: &str = "daemon";
 const STATE_FILE: &str = "state.sqlite";
 
 /// Why a root cannot be used.
@@ -53,15 +54,25 @@ impl Root {
         let mut root = Self::reach(path, Directory::make).map_err(unusable)?;
         root.state.make(STAGING).map_err(unusable)?;
         root.state.make(REPLACED).map_err(unusable)?;
-        let lock_path = path.join(STATE_DIRECTORY).join(LOCK);
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(&lock_path).map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => root.lock = Some(lock),
-            Err(TryLockError::WouldBlock) => return Err(RootError::Locked { lock: lock_path }),
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
-        }
+        root.lock = Some(root.take(LOCK)?);
         Ok(root)
+    }
+
+    /// Makes this process the one daemon of the root for as long as the file is held; between its cycles the root itself
+    /// is free for other commands.
+    pub fn lock_for_daemon(&self) -> Result<File, RootError> {
+        self.take(DAEMON)
+    }
+
+    fn take(&self, name: &str) -> Result<File, RootError> {
+        let unusable = |source| RootError::Unusable { root: self.path.clone(), source };
+        let path = self.path.join(STATE_DIRECTORY).join(name);
+        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(RootError::Locked { lock: path }),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
     }
 
     /// Opens a root only to read from it, beside a process that may be writing.

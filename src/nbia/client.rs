@@ -44,6 +44,7 @@ pub struct Client {
     images: reqwest::Client,
     tokens: Option<TokenSource>,
     retry: RetryOptions,
+    bandwidth: u64,
     random: Mutex<fastrand::Rng>,
     clock: fn() -> Timestamp,
     pub(super) image_form: AtomicUsize,
@@ -85,6 +86,7 @@ impl Client {
             images: images.map_err(setup)?,
             tokens: tokens.transpose()?,
             retry: options.retry.clone(),
+            bandwidth: options.bandwidth,
             random: Mutex::new(random),
             clock,
             image_form: AtomicUsize::new(0),
@@ -128,6 +130,11 @@ impl Client {
     /// How requests are tried again.
     pub fn retry_options(&self) -> &RetryOptions {
         &self.retry
+    }
+
+    /// Changes the bytes a second over all bodies; `None` for what was configured, zero for no cap.
+    pub fn limit_bandwidth(&self, bandwidth: Option<u64>) {
+        self.shared.pace.limit_bytes(bandwidth.unwrap_or(self.bandwidth));
     }
 
     /// Waits as long as the schedule of pauses says after so many failures in a row.

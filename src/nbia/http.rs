@@ -31,17 +31,21 @@ pub(super) fn builder_without_secrets(
     options: &Options,
     place: &Url,
 ) -> Result<reqwest::ClientBuilder, Error> {
-    let contact = if options.contact.is_empty() { String::new() } else { format!(" ({})", options.contact) };
-    let agent = format!("tcia-mirror/{}{contact}", env!("CARGO_PKG_VERSION"));
-    let builder = reqwest::Client::builder()
-        .user_agent(HeaderValue::from_str(&agent).map_err(setup)?)
-        .connect_timeout(options.http.connect_timeout)
-        .redirect(redirect::Policy::custom(stay_at_the_place));
-    // a proxy of the lab knows another loopback than we mean
-    let builder = if is_loopback(place) { builder.no_proxy() } else { builder };
+    let builder = plain_builder(&options.contact, place)?.connect_timeout(options.http.connect_timeout);
     let Some(ca_file) = &options.ca_file else { return Ok(builder) };
     let pem = std::fs::read(ca_file).map_err(setup)?;
     Ok(builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem).map_err(setup)?))
+}
+
+/// A client that says who we are, stays at the place it was sent to, and knows nothing else.
+pub(super) fn plain_builder(contact: &str, place: &Url) -> Result<reqwest::ClientBuilder, Error> {
+    let contact = if contact.is_empty() { String::new() } else { format!(" ({contact})") };
+    let agent = format!("tcia-mirror/{}{contact}", env!("CARGO_PKG_VERSION"));
+    let builder = reqwest::Client::builder()
+        .user_agent(HeaderValue::from_str(&agent).map_err(setup)?)
+        .redirect(redirect::Policy::custom(stay_at_the_place));
+    // a proxy of the lab knows another loopback than we mean
+    Ok(if is_loopback(place) { builder.no_proxy() } else { builder })
 }
 
 /// A header that no log shows.

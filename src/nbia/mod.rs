@@ -19,6 +19,7 @@ mod scope;
 mod secrets;
 mod token;
 mod traffic;
+mod webhook;
 mod wire;
 
 pub use body::Body;
@@ -35,4 +36,5 @@ pub use rows::Rows;
 pub use scope::{Narrowing, Scope};
 pub use token::Login;
 pub use traffic::Traffic;
+pub use webhook::post_json;
 pub use wire::{Rejected, WireError};

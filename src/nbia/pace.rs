@@ -1,7 +1,7 @@
 //! How fast we ask: request rates, bandwidth, and the pause that the service asks of everybody.
 
 use std::num::NonZeroU32;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use governor::{DefaultDirectRateLimiter, Quota};
@@ -43,18 +43,30 @@ pub(super) enum Lane {
 pub(super) struct Pace {
     queries: Option<DefaultDirectRateLimiter>,
     images: Option<DefaultDirectRateLimiter>,
-    bytes: Option<(DefaultDirectRateLimiter, NonZeroU32)>,
+    bytes: Mutex<Bandwidth>,
     quiet_until: Mutex<Option<Instant>>,
+}
+
+/// Bytes a second, which is also the most that passes at once; `None` for no limit.
+type Bandwidth = Option<(Arc<DefaultDirectRateLimiter>, NonZeroU32)>;
+
+/// `bandwidth` in bytes a second, zero for none.
+fn limited_to(bandwidth: u64) -> Bandwidth {
+    let rate = NonZeroU32::new(u32::try_from(bandwidth).unwrap_or(u32::MAX))?;
+    Some((Arc::new(DefaultDirectRateLimiter::direct(Quota::per_second(rate))), rate))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pace {
     /// `bandwidth` in bytes a second, zero for none.
     pub(super) fn new(queries: Rate, images: Rate, bandwidth: u64) -> Self {
-        let bandwidth = NonZeroU32::new(u32::try_from(bandwidth).unwrap_or(u32::MAX));
         Self {
             queries: queries.limiter(),
             images: images.limiter(),
-            bytes: bandwidth.map(|rate| (DefaultDirectRateLimiter::direct(Quota::per_second(rate)), rate)),
+            bytes: Mutex::new(limited_to(bandwidth)),
             quiet_until: Mutex::new(None),
         }
     }
@@ -76,8 +88,8 @@ impl Pace {
 
     /// Waits until so many more bytes fit under the bandwidth.
     pub(super) async fn bytes(&self, mut received: usize) {
-        let Some((limiter, burst)) = &self.bytes else { return };
-        while let Some(part) = u32::try_from(received).ok().and_then(NonZeroU32::new).map(|n| n.min(*burst)) {
+        let Some((limiter, burst)) = lock(&self.bytes).clone() else { return };
+        while let Some(part) = u32::try_from(received).ok().and_then(NonZeroU32::new).map(|n| n.min(burst)) {
             if limiter.until_n_ready(part).await.is_err() {
                 return; // cannot happen: no part is larger than the burst
             }
@@ -85,15 +97,20 @@ impl Pace {
         }
     }
 
+    /// Lets so many bytes a second pass from now on, zero for no limit.
+    pub(super) fn limit_bytes(&self, bandwidth: u64) {
+        *lock(&self.bytes) = limited_to(bandwidth);
+    }
+
     /// Holds every request back for a while.
     pub(super) fn slow_down(&self, pause: Duration) {
         let until = Instant::now() + pause;
-        let mut quiet_until = self.quiet_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut quiet_until = lock(&self.quiet_until);
         *quiet_until = Some(quiet_until.map_or(until, |already| already.max(until)));
     }
 
     fn quiet_until(&self) -> Option<Instant> {
-        *self.quiet_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *lock(&self.quiet_until)
     }
 }
 
@@ -112,6 +129,23 @@ mod tests {
         pace.ready(Lane::Query).await;
 
         assert!(began.elapsed() >= Duration::from_secs(30));
+    }
+
+    #[tokio::test]
+    async fn a_bandwidth_may_change_and_zero_is_none() {
+        let pace = Pace::new(Rate::per_second(0), Rate::per_second(0), 1);
+        let is_held =
+            async |bytes| tokio::time::timeout(Duration::from_millis(20), pace.bytes(bytes)).await.is_err();
+
+        pace.bytes(1).await;
+        let (narrow, wide) = (is_held(1).await, {
+            pace.limit_bytes(0);
+            is_held(1 << 40).await
+        });
+        pace.limit_bytes(1);
+        pace.bytes(1).await;
+
+        assert_eq!((narrow, wide, is_held(1).await), (true, false, true));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! The mirror over HTTP, in every dialect of the archive's own API.
 //!
 //! Owns the routes, the lists and the images: what is asked, what the mirror has of it, and how each generation
-//! would have said it. Endpoint names, parameters, columns and dates come from the table of dialects, which is all
+//! would have said it; and what those who watch the mirror are told. Endpoint names, parameters, columns and dates come from the table of dialects, which is all
 //! that this module knows of `nbia`. Writes nothing, neither to the tree nor to the record, and asks no service.
 
+mod exposition;
 mod format;
+mod health;
 mod image;
 mod list;
 mod md5;
@@ -36,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+pub use health::Least;
 pub use served::{OpenError, ServedMirror};
 
 use crate::nbia::dialect::{Answer, Dialect, EndpointDescription, Method};
@@ -73,9 +76,9 @@ impl Default for Options {
 const UP: [&str; 4] =
     ["/nbia-api/services/up", "/nbia-api/services/v4/up", "/nbia-api/up", "/nbia-api/v4/up"];
 
-/// Every endpoint of every dialect, `up`, and `/healthz`.
+/// Every endpoint of every dialect, `up`, and how the mirror does.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
-    let mut router = Router::new().route("/healthz", get(async || "ok"));
+    let mut router = health::routes();
     for path in UP {
         router = router.route(path, get(async || ([(CONTENT_TYPE, "text/plain")], "up")));
     }

@@ -4,12 +4,14 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::Timestamp;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
+use super::health::Least;
 use super::outlet::{self, Inlet, Outlet};
 use super::turns::Turns;
 use crate::db::{self, Reader};
@@ -81,6 +83,9 @@ pub struct ServedMirror {
     forms: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
+    least: Least,
+    clock: fn() -> Timestamp,
+    trouble: Mutex<Option<String>>,
 }
 
 impl ServedMirror {
@@ -96,7 +101,35 @@ impl ServedMirror {
             forms: Semaphore::new(MOST_FORMS),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            least: Least::default(),
+            clock: || Timestamp::MAX,
+            trouble: Mutex::default(),
         })
+    }
+
+    /// The same for those who watch it: it is not ready where less is free, and the clock tells whether anything runs.
+    #[must_use]
+    pub fn watched(self, least: Least, clock: fn() -> Timestamp) -> Self {
+        Self { least, clock, ..self }
+    }
+
+    /// Says why the mirror is not kept as it should be, or that it is.
+    pub fn report(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    /// Why the mirror is not kept as it should be.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn least(&self) -> Least {
+        self.least
+    }
+
+    /// Seconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        (self.clock)().as_second()
     }
 
     /// Cuts every answer that is under way and waits until nothing reads the mirror any more.

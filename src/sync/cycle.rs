@@ -1,6 +1,7 @@
 //! The cycle itself: what each command does, from the lock on the root to the watermark.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -96,16 +97,21 @@ impl Report {
         }
     }
 
-    /// Why it ended so, for those who read the history.
-    fn reason(&self) -> Option<String> {
+    /// What could not be done of what was asked, and will not be done by going on.
+    pub fn trouble(&self) -> Option<String> {
         let unlisted = self.unlisted.iter().map(|name| format!("the service does not list {name}"));
         let unwalked = self.unwalked.iter().map(|what| format!("cannot list {what}"));
+        let trouble: Vec<_> = unlisted.chain(unwalked).take(MOST_REASONS).collect();
+        (!trouble.is_empty()).then(|| trouble.join("; "))
+    }
+
+    /// Why it ended so, for those who read the history.
+    fn reason(&self) -> Option<String> {
         let left = (self.left > 0).then(|| format!("{} series are still queued", self.left));
         let parked = (self.totals.parked > 0).then(|| format!("{} series are parked", self.totals.parked));
         let rejected = (self.rejected_rows > 0)
             .then(|| format!("{} rows of the service made no sense", self.rejected_rows));
-        let reasons: Vec<_> =
-            unlisted.chain(unwalked).take(MOST_REASONS).chain(left).chain(parked).chain(rejected).collect();
+        let reasons: Vec<_> = self.trouble().into_iter().chain(left).chain(parked).chain(rejected).collect();
         (!reasons.is_empty()).then(|| reasons.join("; "))
     }
 }
@@ -144,6 +150,11 @@ impl Cycle {
         };
         cycle.recover().await?;
         Ok(Arc::new(cycle))
+    }
+
+    /// Makes this process the one daemon of the root for as long as the file is held, also between its cycles.
+    pub fn lock_for_daemon(&self) -> Result<File, Error> {
+        Ok(self.root.lock_for_daemon()?)
     }
 
     /// What is under way.

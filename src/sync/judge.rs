@@ -110,7 +110,7 @@ mod tests {
         let jobs = JobOptions { attempts: 3, steady: Some(steady), ..JobOptions::default() };
         let cases = [
             (Cause::Transient, 2, 9 * day, Verdict::Retry(2 * minute)),
-            (Cause::Transient, 3, 3 * day - minute, Verdict::Retry(3 * minute)),
+            (Cause::Transient, 3, 3 * day / 2, Verdict::Retry(3 * minute)),
             (Cause::Transient, 3, 3 * day, Verdict::Park),
             (Cause::Lasting, 1, Duration::ZERO, Verdict::Park),
         ];

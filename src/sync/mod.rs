@@ -5,6 +5,7 @@
 mod check;
 mod cycle;
 mod draft;
+mod hook;
 mod job;
 mod judge;
 mod novelty;
@@ -31,6 +32,7 @@ pub use check::{
 };
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
+pub use hook::{Hooks, News, Occasion};
 pub use progress::{Progress, RunningSeries};
 pub use prune::{Obsolete, ObsoleteKind, obsolete};
 
@@ -146,8 +148,22 @@ pub enum Error {
     Disk(#[source] std::io::Error),
     #[error("a task ended early")]
     Task(#[source] tokio::task::JoinError),
+    #[error("cannot serve the mirror")]
+    Server(#[source] std::io::Error),
     #[error("stopped on request")]
     Stopped,
+}
+
+impl Error {
+    /// Whether another process holds the root.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Root(RootError::Locked { .. }))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn locked(lock: &str) -> Self {
+        Self::Root(RootError::Locked { lock: lock.into() })
+    }
 }
 
 /// Something that a user may want to see.

@@ -6,6 +6,7 @@ mod changes;
 mod client;
 mod commands;
 mod crash;
+mod daemon;
 mod dialects;
 mod docs;
 mod faults;
