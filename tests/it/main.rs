@@ -8,6 +8,7 @@ mod commands;
 mod crash;
 mod dialects;
 mod docs;
+mod evolution;
 mod faults;
 mod liars;
 mod mirror;
