@@ -13,7 +13,7 @@ const OLD_LICENSE: &str = "CC BY-NC 3.0";
 const NEW_LICENSE: &str = "CC BY 3.0";
 
 /// What lies there on day 0: collection, patient, series, whose studies are named after the patient.
-const DAY_0: [(&str, &str, &str); 46] = [
+const DAY_0: [(&str, &str, &str); 47] = [
     ("NLST", "100001", "first of a known patient"),
     ("NLST", "100002", "first of a known study"),
     ("EA1141", "EA-01", "grown"),
@@ -36,6 +36,7 @@ const DAY_0: [(&str, &str, &str); 46] = [
     ("CPTAC-LSCC", "C3L-04", "away and grown"),
     ("CPTAC-LSCC", "C3L-05", "away and retouched"),
     ("CPTAC-LSCC", "C3L-06", "away and resized"),
+    ("CPTAC-LSCC", "C3L-07", "away and moved"),
     ("AMBL", "AMBL-001", "under an old UID 1"),
     ("AMBL", "AMBL-001", "stays beside a new UID"),
     ("AMBL", "AMBL-002", "under an old UID 2"),
@@ -81,6 +82,9 @@ const DAY_2: [(&str, &str, &str); 7] = [
     ("CMB-CRC", "MSB-00352", "of a new name 2"),
     ("Prostate", "PR-1", "of a newer collection"),
 ];
+/// Series that are not there on day 1.
+const AWAY: [&str; 5] =
+    ["away for a day", "away and grown", "away and retouched", "away and resized", "away and moved"];
 /// Series whose study is not the first of their patient.
 const IN_SECOND_STUDIES: [&str; 2] = ["in a new study", "in a newer study"];
 
@@ -114,14 +118,7 @@ fn day_1(mut day: Day) -> Day {
     for gone in ["gone with its patient 1", "gone with its patient 2", "under an old UID 1"] {
         day.remove(gone);
     }
-    for gone in [
-        "away for a day",
-        "away and grown",
-        "away and retouched",
-        "away and resized",
-        "vanished 1",
-        "vanished 2",
-    ] {
+    for gone in AWAY.iter().chain(&["vanished 1", "vanished 2"]) {
         day.remove(gone);
     }
     for grown in [
@@ -160,7 +157,7 @@ fn day_2(mut day: Day) -> Day {
     for gone in ["under an old UID 2", "of an old name 1", "of an old name 2"] {
         day.remove(gone);
     }
-    for back in ["away for a day", "away and grown", "away and retouched", "away and resized"] {
+    for back in AWAY {
         day.add(&DAY_0.into_iter().filter(|(_, _, name)| *name == back).collect::<Vec<_>>());
         day.change(back, |series| (series.released, series.submitted) = (RELEASED[0], SUBMITTED[0]));
     }
@@ -179,6 +176,7 @@ fn day_2(mut day: Day) -> Day {
     day.change("licensed otherwise for a day", |series| series.license_name = Some(OLD_LICENSE));
     day.change("licensed otherwise", |series| series.license_name = Some(NEW_LICENSE));
     day.change("described otherwise", |series| series.description = "ROI mask images");
+    day.change("away and moved", |series| put(series, "NLST", "C3L-08"));
     day.change("to another collection", |series| put(series, "NLST", "P_00039"));
     day.change("there and back", |series| put(series, "CBIS-DDSM", "P_00040"));
     day.change("moved and resized", |series| *series = resized(series, 2, 900));
@@ -202,6 +200,7 @@ impl Day {
     /// Lists new series of two instances.
     fn add(&mut self, new: &[(&str, &str, &str)]) {
         for (collection, patient, name) in new {
+            assert!(self.catalogue.series.iter().all(|series| series.series != uid(name)), "{name} twice");
             let study = format!("{patient}/{}", IN_SECOND_STUDIES.contains(name));
             let series = SampleSeries::new((patient, patient), &uid(&study), &uid(name), 2, 600);
             self.catalogue.series.push(SampleSeries {

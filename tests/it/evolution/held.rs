@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::days::name;
+use super::days::{name, uid};
 use crate::support::catalogue::{Catalogue, SampleSeries};
 use crate::support::program::{is_instance, tree};
 
@@ -16,14 +16,14 @@ pub(super) struct Held {
     dialect: &'static str,
     /// By UID the version in the tree, at the place where the service lists it.
     series: BTreeMap<String, SampleSeries>,
-    /// What the last listing did not show.
-    missing: BTreeSet<String>,
+    /// What is asked about by itself when it is listed next, as the last listing did not show it.
+    looked_at: BTreeSet<String>,
     pub(super) replaced: Replaced,
 }
 
 impl Held {
     pub(super) fn nothing(dialect: &'static str) -> Self {
-        Self { dialect, series: BTreeMap::new(), missing: BTreeSet::new(), replaced: Vec::new() }
+        Self { dialect, series: BTreeMap::new(), looked_at: BTreeSet::new(), replaced: Vec::new() }
     }
 
     /// Takes what a service lists; gives the names of the series whose images are asked for.
@@ -31,7 +31,7 @@ impl Held {
         let fetched = today.series.iter().filter(|series| self.take_one(series));
         let fetched = fetched.map(|series| name(&series.series)).collect();
         let listed: BTreeSet<_> = today.series.iter().map(|series| &series.series).collect();
-        self.missing = self.series.keys().filter(|uid| !listed.contains(uid)).cloned().collect();
+        self.looked_at = self.series.keys().filter(|uid| !listed.contains(uid)).cloned().collect();
         fetched
     }
 
@@ -60,7 +60,7 @@ impl Held {
     /// `bindaas-v3` lists neither bytes nor times: bytes are asked for (getSeriesSize) when there is a reason to look at
     /// the series at all. Version 4 lists days, version 1 times.
     fn tells_another_version(&self, old: &SampleSeries, new: &SampleSeries, is_elsewhere: bool) -> bool {
-        let is_looked_at = is_elsewhere || self.missing.contains(&new.series);
+        let is_looked_at = is_elsewhere || self.looked_at.contains(&new.series);
         let has_other_bytes = old.bytes() != new.bytes();
         let by_time = match self.dialect {
             "nbia-v1" => old.submitted != new.submitted,
@@ -72,9 +72,14 @@ impl Held {
             || by_time
     }
 
+    /// There is a reason to ask about a series by itself when it is listed next.
+    pub(super) fn look_at(&mut self, name: &str) {
+        self.looked_at.insert(uid(name));
+    }
+
     /// Takes one series as the service has it now, whatever it tells.
     pub(super) fn repair(&mut self, name: &str, today: &Catalogue) {
-        let uid = super::days::uid(name);
+        let uid = uid(name);
         let now = today.series.iter().find(|series| series.series == uid).unwrap();
         let old = self.series.insert(uid, now.clone()).unwrap();
         self.replaced.extend(instances(&old));
@@ -84,10 +89,6 @@ impl Held {
     pub(super) fn tree(&self) -> BTreeMap<String, Vec<u8>> {
         let is_licensed = self.dialect != "bindaas-v3";
         self.series.values().flat_map(|series| series.expected_tree(is_licensed)).collect()
-    }
-
-    pub(super) fn names(&self) -> BTreeSet<&'static str> {
-        self.series.keys().map(|uid| name(uid)).collect()
     }
 
     /// In what it is not the service of today: what is kept, what has older images, what has an older licence text.

@@ -2,27 +2,28 @@
 //! missed that it can tell of, and nothing else is fetched.
 
 mod days;
+mod detours;
 mod held;
+mod proof;
+mod service;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
-use rusqlite::Connection;
-use tempfile::TempDir;
-
-use self::days::{RELEASED, days, name};
-use self::held::{Held, replaced};
+use self::days::name;
+use self::held::Held;
+use self::proof::{assert_files, assert_holds};
+use self::service::{Service, asked_for};
 use crate::support::catalogue::Catalogue;
 use crate::support::fake_tcia::FakeTcia;
 use crate::support::program::{Ended, Lab, tree};
-use crate::support::sound::assert_sound;
 
 const EVERYTHING: &str = "--all-collections";
 const MIRROR: [&str; 2] = ["mirror", EVERYTHING];
 const SYNC: [&str; 3] = ["--json", "sync", EVERYTHING];
 const FULL: [&str; 4] = ["--json", "sync", "--full", EVERYTHING];
-/// Each whole listing counts, however soon it comes after the one before.
-const AT_ONCE: &str = "[daemon]\nconfirm_withdrawn = { listings = 2, hours = 0 }\n";
+/// Everything, and each whole listing counts, however soon it comes after the one before.
+const AT_ONCE: &str =
+    "[[select]]\nall_collections = true\n[daemon]\nconfirm_withdrawn = { listings = 2, hours = 0 }\n";
 
 /// What `sync` finds on a day, through each dialect: whatever was released since the day before.
 const FOUND: [&[&str]; 3] = [
@@ -80,123 +81,9 @@ fn set<'a>(names: impl IntoIterator<Item = &'a &'static str>) -> BTreeSet<&'stat
     names.into_iter().copied().collect()
 }
 
-/// The service on each of the days, on disk.
-struct Service {
-    days: [Catalogue; 3],
-    places: [TempDir; 3],
-}
-
-impl Service {
-    fn build() -> Self {
-        let days = days();
-        let places = days.each_ref().map(|day| {
-            let place = tempfile::tempdir().unwrap();
-            day.build(place.path());
-            place
-        });
-        Self { days, places }
-    }
-
-    /// The next day, of which a mirror knows nothing yet.
-    fn next_day(&self, fake: FakeTcia, lab: &Lab, day: usize) -> FakeTcia {
-        set_watermarks(lab, &format!("{}T00:00:00Z", RELEASED[day]));
-        fake.restart(self.places[day].path())
-    }
-
-    /// A mirror of day 0, and what it must hold.
-    fn mirror_day_0(&self, dialect: &'static str) -> (FakeTcia, Lab, Held) {
-        let fake = FakeTcia::start(self.places[0].path());
-        let lab = Lab::new(&fake.base_url(dialect));
-        lab.configure(AT_ONCE);
-        let mut held = Held::nothing(dialect);
-
-        lab.run(&MIRROR).assert_code(0);
-
-        assert_eq!(asked_for(&fake), held.take(&self.days[0]));
-        assert!(tree(&lab.root()) == self.days[0].expected_tree(dialect != "bindaas-v3"), "{dialect}");
-        (fake, lab, held)
-    }
-}
-
-/// As if the mirror had been synced then.
-fn set_watermarks(lab: &Lab, time: &str) {
-    let record = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
-    let time: Timestamp = time.parse().unwrap();
-    record.execute("UPDATE watermark SET synced_to = ?1", [time.as_second()]).unwrap();
-}
-
-/// The names of the series whose images were asked for.
-fn asked_for(fake: &FakeTcia) -> BTreeSet<&'static str> {
-    let requests =
-        ["getImage", "getImageWithMD5Hash", "getSingleImage"].map(|endpoint| fake.requests_of(endpoint));
-    let uid = |query: &String| {
-        let (_, from) = query.split_once("SeriesInstanceUID=").unwrap();
-        name(from.split('&').next().unwrap())
-    };
-    requests.iter().flatten().map(uid).collect()
-}
-
 /// Two whole listings, as many as a withdrawal takes.
 fn sync_twice_in_full(lab: &Lab) -> [Ended; 2] {
     [lab.run(&FULL).assert_code(0), lab.run(&FULL).assert_code(0)]
-}
-
-/// The names of the series that are recorded as withdrawn.
-fn withdrawn(lab: &Lab) -> BTreeSet<&'static str> {
-    let record = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
-    let sql =
-        "SELECT series_instance_uid FROM series JOIN series_job USING (series_id) WHERE state = 'withdrawn'";
-    let mut statement = record.prepare(sql).unwrap();
-    let uids = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    uids.map(|uid| name(&uid.unwrap())).collect()
-}
-
-/// Tree, `replaced/`, record and `status` are as they must be, and nothing is left to do.
-fn assert_holds(fake: &FakeTcia, lab: &Lab, held: &Held, today: &Catalogue) {
-    assert_files(lab, held);
-    let gone: BTreeSet<_> = held.unlike(today)[0].difference(&set(&VANISHED)).copied().collect();
-    assert_eq!(withdrawn(lab), gone);
-    let status = lab.run(&["--json", "status"]).json().remove(0);
-    let counts = ["done", "withdrawn", "queued", "running", "parked"].map(|state| &status["series"][state]);
-    let done = held.names().len() - gone.len();
-    assert_eq!(counts.map(|count| count.as_u64().unwrap()), [done as u64, gone.len() as u64, 0, 0, 0]);
-    assert_recorded(lab, today);
-    lab.run(&["verify"]).assert_code(0);
-    let before = asked_for(fake);
-    for quiet in [&SYNC[..], &FULL] {
-        assert_eq!(lab.run(quiet).assert_code(0).summary()["placed"], 0);
-    }
-    assert_eq!(asked_for(fake), before, "a quiet night fetches nothing");
-}
-
-fn assert_files(lab: &Lab, held: &Held) {
-    let (found, expected) = (tree(&lab.root()), held.tree());
-    let unlike: Vec<_> = found.iter().filter(|file| expected.get(file.0) != Some(file.1)).collect();
-    let paths: Vec<_> = unlike.iter().map(|(path, _)| path).collect();
-    let missing: Vec<_> = expected.keys().filter(|path| !found.contains_key(*path)).collect();
-    assert!(found == expected, "unlike: {paths:?}, missing: {missing:?}");
-    let mut left = held.replaced.clone();
-    left.sort();
-    assert!(replaced(&lab.root()) == left, "other versions were replaced than were listed no more");
-    assert_sound(&lab.root());
-}
-
-/// Licence, description and date of the study stand in the record as they are listed, whatever was fetched.
-fn assert_recorded(lab: &Lab, today: &Catalogue) {
-    let record = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
-    let sql = "SELECT series_description, license_name, study.study_date, walk.dialect
-               FROM series JOIN walk USING (walk_id) JOIN study USING (collection, patient_id, study_instance_uid)
-               WHERE series_instance_uid = ?1";
-    for series in &today.series {
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-        let (description, license, date, dialect): (String, Option<String>, String, String) =
-            record.query_row(sql, [&series.series], read).unwrap();
-        let listed = series.license_name.filter(|_| dialect != "bindaas-v3");
-        assert_eq!(
-            (&*description, license.as_deref(), &*date),
-            (series.description, listed, series.study_date)
-        );
-    }
 }
 
 /// What a mirror of day 2 is not, of the service of that day: kept on purpose, older images, older licence texts.
