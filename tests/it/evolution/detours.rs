@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::days::uid;
 use super::held::{Held, replaced};
-use super::proof::{assert_holds, assert_settled};
+use super::proof::{assert_holds, assert_settled, withdrawn};
 use super::service::{Service, asked_for};
 use super::{AT_ONCE, EVERYTHING, FOUND, FOUND_BY_ITS_TIME, FULL, RETOUCHED, SYNC, VANISHED, WITHDRAWN};
 use super::{set, sync_twice_in_full};
@@ -147,6 +147,7 @@ fn failing_on_day_1(dialect: &'static str) {
         fake.heal();
     }
     assert!(tree(&lab.root()) == before);
+    assert!(withdrawn(&lab).is_empty(), "a failure is no listing");
     for endpoint in ["getImage", "getImageWithMD5Hash", "getSingleImage"] {
         fake.script(endpoint, "", None, down());
     }

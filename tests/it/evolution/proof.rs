@@ -14,7 +14,7 @@ use crate::support::program::{Lab, tree};
 use crate::support::sound::assert_sound;
 
 /// The names of the series that are recorded as withdrawn.
-fn withdrawn(lab: &Lab) -> BTreeSet<&'static str> {
+pub(super) fn withdrawn(lab: &Lab) -> BTreeSet<&'static str> {
     let record = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
     let sql =
         "SELECT series_instance_uid FROM series JOIN series_job USING (series_id) WHERE state = 'withdrawn'";
