@@ -85,6 +85,12 @@ impl Held {
         self.replaced.extend(instances(&old));
     }
 
+    /// Forgets what is old: these series, and every version that was replaced.
+    pub(super) fn prune(&mut self, withdrawn: &[&str]) {
+        withdrawn.iter().for_each(|name| drop(self.series.remove(&uid(name))));
+        self.replaced.clear();
+    }
+
     /// Every file of its tree.
     pub(super) fn tree(&self) -> BTreeMap<String, Vec<u8>> {
         let is_licensed = self.dialect != "bindaas-v3";

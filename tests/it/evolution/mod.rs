@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use self::days::name;
 use self::held::Held;
-use self::proof::{assert_files, assert_holds};
+use self::proof::{assert_files, assert_holds, assert_settled};
 use self::service::{Service, asked_for};
 use crate::support::catalogue::Catalogue;
 use crate::support::fake_tcia::FakeTcia;
@@ -135,8 +135,8 @@ fn said_of_the_service(ended: &Ended) -> BTreeSet<(String, &'static str)> {
     lines.map(said).collect()
 }
 
-/// `verify --remote` names what was vanished, and what `differs`; with `--repair` that comes as well.
-fn assert_remote_proof(lab: &Lab, mut held: Held, day_2: &Catalogue, differs: &[&'static str]) {
+/// `verify --remote` names what has vanished, and what `differs`; with `--repair` that comes as well.
+fn assert_remote_proof(lab: &Lab, held: &mut Held, day_2: &Catalogue, differs: &[&'static str]) {
     let vanished = VANISHED.map(|name| ("withdrawn".to_owned(), name));
     let expected: BTreeSet<_> =
         differs.iter().map(|name| ("differs".to_owned(), *name)).chain(vanished).collect();
@@ -148,42 +148,55 @@ fn assert_remote_proof(lab: &Lab, mut held: Held, day_2: &Catalogue, differs: &[
     lab.run(&["--json", "verify", "--remote", "--repair"]).assert_code(3);
 
     assert_eq!(said_of_the_service(&said), expected);
-    assert_files(lab, &held);
+    assert_files(lab, held);
+}
+
+/// `prune` leaves what the service has, and what is in no list of collections; the nights after are quiet.
+fn assert_prune(fake: &FakeTcia, lab: &Lab, held: &mut Held, day_2: &Catalogue) {
+    held.prune(&WITHDRAWN);
+
+    lab.run(&["prune", "--older-than", "0s"]).assert_code(0);
+
+    assert_files(lab, held);
+    assert_settled(fake, lab, day_2, &WITHDRAWN.into());
 }
 
 #[test]
 fn bindaas_v3_lists_no_time_and_all_else_that_it_tells_arrives() {
     let service = Service::build();
 
-    let (fake, lab, held) = three_days(&service, "bindaas-v3");
+    let (fake, lab, mut held) = three_days(&service, "bindaas-v3");
 
     // it lists no bytes either, and tells them when it is asked about one series
     let older: Vec<_> = RETOUCHED.iter().chain(&["resized"]).copied().collect();
     assert_unlike_day_2(&held, &service.days[2], &older);
     assert_fresh_mirror(&fake, "bindaas-v3", &service.days[2]);
-    assert_remote_proof(&lab, held, &service.days[2], &["resized"]);
+    assert_remote_proof(&lab, &mut held, &service.days[2], &["resized"]);
+    assert_prune(&fake, &lab, &mut held, &service.days[2]);
 }
 
 #[test]
 fn every_change_arrives_through_nbia_v1() {
     let service = Service::build();
 
-    let (fake, lab, held) = three_days(&service, "nbia-v1");
+    let (fake, lab, mut held) = three_days(&service, "nbia-v1");
 
     assert_unlike_day_2(&held, &service.days[2], &[]);
     assert_fresh_mirror(&fake, "nbia-v1", &service.days[2]);
-    assert_remote_proof(&lab, held, &service.days[2], &[]);
+    assert_remote_proof(&lab, &mut held, &service.days[2], &[]);
+    assert_prune(&fake, &lab, &mut held, &service.days[2]);
 }
 
 #[test]
 fn nbia_v4_lists_days_and_all_else_that_it_tells_arrives() {
     let service = Service::build();
 
-    let (fake, lab, held) = three_days(&service, "nbia-v4");
+    let (fake, lab, mut held) = three_days(&service, "nbia-v4");
 
     let within_a_day = ["retouched within a day"];
     assert_unlike_day_2(&held, &service.days[2], &within_a_day);
     assert_fresh_mirror(&fake, "nbia-v4", &service.days[2]);
     // the MD5 over its images tells
-    assert_remote_proof(&lab, held, &service.days[2], &within_a_day);
+    assert_remote_proof(&lab, &mut held, &service.days[2], &within_a_day);
+    assert_prune(&fake, &lab, &mut held, &service.days[2]);
 }
