@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use rusqlite::Connection;
+
 use super::days::uid;
 use super::held::{Held, replaced};
 use super::proof::{assert_holds, assert_settled, withdrawn};
@@ -123,6 +125,32 @@ fn a_mirror_that_was_killed_on_a_day_misses_nothing_in_bindaas_v3() {
 #[test]
 fn a_mirror_that_was_killed_on_a_day_misses_nothing_in_nbia_v4() {
     killed_on_day_1("nbia-v4");
+}
+
+/// A list of day 1 is recorded as far as it came, and not at its end when the program is killed.
+#[test]
+fn what_was_listed_before_a_kill_and_is_gone_is_not_taken_as_listed() {
+    let service = Service::build();
+    let (fake, lab, mut held) = service.mirror_day_0("nbia-v4");
+    lab.configure(&format!("{AT_ONCE}[http]\nidle_timeout = \"60s\""));
+    let fake = service.next_day(fake, &lab, 1);
+    fake.script("getSeries", "Collection=NLST", None, Fault::StallAfter(usize::MAX));
+    let record = Connection::open(lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
+    let sql = "SELECT count(*) FROM series WHERE series_instance_uid = ?1";
+    let is_listed =
+        || record.query_row(sql, [uid("here for a day")], |row| row.get::<_, i64>(0)).unwrap() > 0;
+
+    let mut killed = lab.start(&FULL);
+    while !is_listed() {
+        std::thread::yield_now();
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let fake = service.wake_on_day_2(fake, &lab);
+    sync_twice_in_full(&lab);
+
+    assert_eq!(asked_for(&fake), held.take(&service.days[2]));
+    assert_holds(&fake, &lab, &held, &service.days[2]);
 }
 
 /// Day 1 of a service of which every list, then every image, is a failure or nothing.
