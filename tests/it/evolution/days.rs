@@ -185,7 +185,7 @@ fn day_2(mut day: Day) -> Day {
         day.change(moved, |series| put(series, "CBIS-DDSM", "P_00045"));
     }
     for renamed in ["in a collection with another name 1", "in a collection with another name 2"] {
-        day.change(renamed, |series| series.collection = "Lung-New".to_owned());
+        day.change(renamed, |series| "Lung-New".clone_into(&mut series.collection));
     }
     day
 }
@@ -248,6 +248,6 @@ fn cut_anew(series: &mut SampleSeries) {
 }
 
 fn put(series: &mut SampleSeries, collection: &str, patient: &str) {
-    series.collection = collection.to_owned();
+    collection.clone_into(&mut series.collection);
     (series.patient_id, series.component) = (patient.to_owned(), patient.to_owned());
 }

@@ -168,7 +168,9 @@ fn failing_on_day_1(dialect: &'static str) {
         (&["getPatient", "getPatientStudy", "getSeries"], down()),
         (&["getPatient", "getPatientStudy", "getSeries"], nothing()),
     ] {
-        endpoints.iter().for_each(|endpoint| fake.script(endpoint, "", None, fault.clone()));
+        for endpoint in endpoints {
+            fake.script(endpoint, "", None, fault.clone());
+        }
         for night in [&SYNC[..], &FULL, &FULL] {
             lab.run(night);
         }
@@ -192,4 +194,19 @@ fn a_mirror_whose_service_failed_for_a_day_misses_nothing_in_bindaas_v3() {
 #[test]
 fn a_mirror_whose_service_failed_for_a_day_misses_nothing_in_nbia_v1() {
     failing_on_day_1("nbia-v1");
+}
+
+#[test]
+fn bytes_that_one_dialect_did_not_list_are_compared_when_another_lists_them() {
+    let service = Service::build();
+    let (fake, lab, mut held) = service.mirror_day_0("bindaas-v3");
+    let fake = service.next_day(fake, &lab, 1);
+    let service_of_day_1 = format!("[[service]]\nbase_url = \"{}\"", fake.base_url("nbia-v4"));
+    lab.configure(&format!("{AT_ONCE}{service_of_day_1}"));
+
+    lab.run_as_configured(&FULL).assert_code(0);
+
+    let mut expected = held.take(&service.days[1]);
+    expected.insert("resized");
+    assert_eq!(asked_for(&fake), expected);
 }

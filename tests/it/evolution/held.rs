@@ -87,7 +87,7 @@ impl Held {
 
     /// Forgets what is old: these series, and every version that was replaced.
     pub(super) fn prune(&mut self, withdrawn: &[&str]) {
-        withdrawn.iter().for_each(|name| drop(self.series.remove(&uid(name))));
+        self.series.retain(|uid, _| !withdrawn.contains(&name(uid)));
         self.replaced.clear();
     }
 
