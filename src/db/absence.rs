@@ -1,4 +1,4 @@
-//! Placed series that the service no longer lists, and when that is believed.
+//! Series that the service no longer lists, and when that is believed.
 
 use rusqlite::params;
 
@@ -17,10 +17,11 @@ pub struct Confirmation {
 }
 
 impl Db {
-    /// Counts a whole listing of a collection against the placed series that it did not show; gives those that are
-    /// withdrawn with it.
+    /// Counts a whole listing of a collection against the series that it did not show; gives those that are withdrawn
+    /// with it.
     ///
-    /// A series that is listed again in between is counted from the beginning.
+    /// A series that is listed again in between is counted from the beginning. One that is queued or parked counts like
+    /// one that is done: nobody can fetch it any more, and what is staged of it is forgotten.
     pub async fn count_absences(
         &self,
         run_id: i64,
@@ -33,16 +34,15 @@ impl Db {
         self.call(move |connection| {
             let sql = "INSERT INTO absence (series_id, listings, first_at, counted_at)
                        SELECT series_id, 1, ?3, ?3 FROM series JOIN series_job USING (series_id)
-                           JOIN placement USING (series_id)
-                       WHERE collection = ?1 AND walk_id < ?2 AND state = 'done'
+                       WHERE collection = ?1 AND walk_id < ?2 AND state <> 'withdrawn'
                        ON CONFLICT (series_id) DO UPDATE SET listings = listings + 1, counted_at = excluded.counted_at
                        WHERE excluded.counted_at >= counted_at + ?4";
             connection.execute(sql, params![collection, walk_id, listed_at, enough.seconds_apart])?;
             let series = columns::as_json("series", columns::SERIES);
             let sql = format!(
                 "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM absence
-                 JOIN series USING (series_id) JOIN series_job USING (series_id) JOIN placement USING (series_id)
-                 WHERE collection = ?1 AND listings >= ?2 AND state = 'done' ORDER BY series_id"
+                 JOIN series USING (series_id) JOIN series_job USING (series_id) LEFT JOIN placement USING (series_id)
+                 WHERE collection = ?1 AND listings >= ?2 AND state <> 'withdrawn' ORDER BY series_id"
             );
             let withdrawn = read_all(connection, &sql, params![collection, enough.listings], listed)?;
             let sql = "UPDATE series_job SET state = 'withdrawn', changed_at = ?2 WHERE series_id = ?1";
@@ -50,6 +50,7 @@ impl Db {
             for series in &withdrawn {
                 connection.prepare_cached(sql)?.execute(params![series.series_id, listed_at])?;
                 connection.prepare_cached(note)?.execute([run_id, series.series_id])?;
+                connection.execute("DELETE FROM staged_instance WHERE series_id = ?1", [series.series_id])?;
             }
             Ok(withdrawn)
         })
@@ -59,8 +60,8 @@ impl Db {
 
 #[cfg(test)]
 mod tests {
-    use super::super::JobState;
-    use super::super::fixture::{BASE_URL, in_memory, list, number, place, series, uid};
+    use super::super::fixture::{BASE_URL, in_memory, instance, list, number, place, series, uid};
+    use super::super::{Failure, JobState};
     use super::*;
 
     const DAY: i64 = 86_400;
@@ -97,6 +98,25 @@ mod tests {
         assert_eq!(local.state, JobState::Withdrawn);
         assert!(local.placed.is_some(), "its files stay");
         assert_eq!(count(&db, 5, 9 * DAY).await, [0; 0], "once is enough");
+    }
+
+    #[tokio::test]
+    async fn a_series_that_never_came_is_withdrawn_as_well_and_what_is_staged_of_it_is_forgotten() {
+        let (db, rows) = two_placed().await;
+        let others = list(&db, 1, &["1.3", "1.4"].map(|uid| series("A", uid))).await;
+        let run_id = db.begin_run("mirror", BASE_URL, 0).await.unwrap();
+        db.enqueue(run_id, others.clone(), 0).await.unwrap();
+        db.fail(others[0], Failure::Park, "refused".to_owned(), 0).await.unwrap();
+        db.store_staged(others[1], vec![instance("1.4.1", 1)]).await.unwrap();
+
+        let withdrawn = [count(&db, 2, 0).await, count(&db, 3, DAY).await, count(&db, 4, 2 * DAY).await];
+
+        assert_eq!(withdrawn, [vec![], vec![], vec![rows[1], others[0], others[1]]]);
+        for uid in [uid("1.3"), uid("1.4")] {
+            let local = db.series(&uid).await.unwrap().unwrap().local.unwrap();
+            assert_eq!((local.state, local.placed), (JobState::Withdrawn, None));
+        }
+        assert!(db.series_with_staged().await.unwrap().is_empty());
     }
 
     #[tokio::test]

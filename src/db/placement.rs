@@ -22,10 +22,12 @@ pub struct Local {
     pub last_error: Option<String>,
 }
 
-/// The columns that [`Local::read`] expects, in its order.
+/// The columns that [`Local::read`] expects, in its order. Where no bytes were listed, those that came stand for them:
+/// another dialect may list them later.
 pub(super) const LOCAL_COLUMNS: &str = "series_job.state, series_job.last_error, placement.series_id,
-    placement.listed_image_count, placement.listed_size_bytes, placement.listed_submission_timestamp,
-    placement.listed_collection, placement.listed_patient_id, placement.listed_study_instance_uid";
+    placement.listed_image_count, coalesce(placement.listed_size_bytes, placement.size_bytes),
+    placement.listed_submission_timestamp, placement.listed_collection, placement.listed_patient_id,
+    placement.listed_study_instance_uid";
 
 impl Local {
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Option<Self>, Error> {
@@ -176,8 +178,8 @@ impl Db {
         series_id: i64,
     ) -> Result<Option<(String, SeriesVersion, Vec<Instance>)>, Error> {
         self.call(move |connection| {
-            let sql = "SELECT path, listed_image_count, listed_size_bytes, listed_submission_timestamp,
-                           listed_collection, listed_patient_id, listed_study_instance_uid
+            let sql = "SELECT path, listed_image_count, coalesce(listed_size_bytes, size_bytes),
+                           listed_submission_timestamp, listed_collection, listed_patient_id, listed_study_instance_uid
                        FROM placement WHERE series_id = ?1";
             let found = read_all(connection, sql, [series_id], |row| Ok((row.get(0)?, version(row, 1)?)))?;
             let Some((path, listed)) = found.into_iter().next() else { return Ok(None) };

@@ -36,6 +36,9 @@ impl Db {
     }
 
     /// Begins a walk, or goes on with one of the same scope that was interrupted less than a day ago.
+    ///
+    /// One that has no part behind it is asked for anew from its beginning, and so is another walk: what it has recorded
+    /// would count as listed again where the service lists it no more.
     pub async fn begin_walk(
         &self,
         scope: &str,
@@ -105,6 +108,7 @@ fn interrupted(
 ) -> Result<Option<(i64, i64)>, Error> {
     let sql = "SELECT walk_id, started_at FROM walk
                WHERE scope = ?1 AND base_url = ?2 AND dialect = ?3 AND finished_at IS NULL AND started_at > ?4
+                   AND EXISTS (SELECT 1 FROM walk_part WHERE walk_part.walk_id = walk.walk_id)
                ORDER BY walk_id DESC LIMIT 1";
     let parameters = params![scope, base_url, dialect, now - STALE_AFTER_S];
     Ok(connection.query_row(sql, parameters, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
@@ -160,6 +164,17 @@ mod tests {
         assert_ne!(walk.walk_id, walk_id);
         assert_eq!(walk.started_at, BEGAN + DAY);
         assert!(walk.done.is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_walk_without_a_part_begins_anew() {
+        let db = in_memory();
+        let first = begin(&db, SCOPE, BEGAN).await;
+
+        let second = begin(&db, SCOPE, BEGAN + 1).await;
+
+        assert_ne!(second.walk_id, first.walk_id);
+        assert_eq!(second.started_at, BEGAN + 1);
     }
 
     #[tokio::test]

@@ -225,9 +225,11 @@ impl Cycle {
         let confirmation = self.options.withdrawal;
         for listed in self.db.count_absences(run_id, collection, walk_id, started_at, confirmation).await? {
             let series_instance_uid = listed.series.series_instance_uid.to_string();
+            let is_placed = listed.local.is_some_and(|local| local.placed.is_some());
             let reason = format!(
-                "{} whole listings of `{collection}` did not show it; its files stay",
-                confirmation.listings
+                "{} whole listings of `{collection}` did not show it; {}",
+                confirmation.listings,
+                if is_placed { "its files stay" } else { "it had not come" }
             );
             warn!(series.uid = %series_instance_uid, "series {series_instance_uid} is withdrawn: {reason}");
             self.count(|totals| totals.withdrawn += 1);

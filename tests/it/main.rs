@@ -9,6 +9,7 @@ mod crash;
 mod daemon;
 mod dialects;
 mod docs;
+mod evolution;
 mod faults;
 mod liars;
 mod mirror;

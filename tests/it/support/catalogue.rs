@@ -9,9 +9,9 @@ use tcia_mirror::dicom::SopInstanceUid;
 
 use super::dicom_bytes;
 
-/// The collection that all of it is in.
+/// The collection that all of it is in, unless a series says otherwise.
 pub(crate) const COLLECTION: &str = "CT COLONOGRAPHY";
-/// The licence text of every series.
+/// The licence text of every series that names no licence.
 pub(crate) const LICENSE: &str = "License Information. Generated for a test.\n";
 /// Identifiers that are no ordinary path components, with the components that the promise gives them.
 const ODD_PATIENTS: [(&str, &str); 10] = [
@@ -39,12 +39,16 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
 /// One series and its files.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleSeries {
+    pub(crate) collection: String,
     pub(crate) patient_id: String,
     /// The directory that its patient has in a mirror.
     pub(crate) component: String,
     pub(crate) study: String,
     pub(crate) series: String,
     pub(crate) modality: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) study_date: &'static str,
+    pub(crate) license_name: Option<&'static str>,
     /// The newest submission of any of its images.
     pub(crate) submitted: &'static str,
     /// The day it was made public.
@@ -68,15 +72,33 @@ impl SampleSeries {
             (instance, bytes)
         };
         Self {
+            collection: COLLECTION.to_owned(),
             patient_id: patient.0.to_owned(),
             component: patient.1.to_owned(),
             study: study.to_owned(),
             series: series.to_owned(),
             modality: if instances.is_multiple_of(2) { "CT" } else { "MR" },
+            description: "a/b \"quoted\"",
+            study_date: "2001-02-03",
+            license_name: None,
             submitted: "2020-01-01",
             released: "2020-01-02",
             files: (1..=instances).map(file).collect(),
         }
+    }
+
+    /// The text that comes with its images.
+    pub(crate) fn license(&self) -> String {
+        self.license_name.map_or_else(|| LICENSE.to_owned(), |name| format!("License Information. {name}.\n"))
+    }
+
+    /// Every file that a mirror of it must hold: path below the root, and bytes. The licence only where `licensed`.
+    pub(crate) fn expected_tree(&self, licensed: bool) -> BTreeMap<String, Vec<u8>> {
+        let Self { collection, component, study, series, .. } = self;
+        let directory = format!("{collection}/{component}/{study}/{series}");
+        let instance = |(uid, bytes): (&String, &Vec<u8>)| (format!("{directory}/{uid}.dcm"), bytes.clone());
+        let license = licensed.then(|| (format!("{directory}/LICENSE"), self.license().into_bytes()));
+        self.files.iter().map(instance).chain(license).collect()
     }
 
     /// Bytes of all its files.
@@ -85,7 +107,7 @@ impl SampleSeries {
     }
 }
 
-/// Series of one collection.
+/// Series of one service.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Catalogue {
     pub(crate) series: Vec<SampleSeries>,
@@ -135,41 +157,36 @@ impl Catalogue {
 
     async fn build_async(&self, root: &Path) {
         let mut mirror = SampleMirror::create(root).await.unwrap();
-        let mut studies: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        let mut studies: BTreeMap<(&str, &str, &str), (&str, u32)> = BTreeMap::new();
         for series in &self.series {
-            *studies.entry((&series.patient_id, &series.study)).or_default() += 1;
+            let key = (&*series.collection, &*series.patient_id, &*series.study);
+            studies.entry(key).or_insert((series.study_date, 0)).1 += 1;
         }
-        for ((patient, study), series_count) in studies {
-            let patient_row = json!({ "Collection": COLLECTION, "PatientID": patient, "PatientSex": "F" });
+        for ((collection, patient, study), (study_date, series_count)) in studies {
+            let patient_row = json!({ "Collection": collection, "PatientID": patient, "PatientSex": "F" });
             mirror.add_patient(serde_json::from_value(patient_row).unwrap()).await.unwrap();
-            let study_row = json!({ "Collection": COLLECTION, "PatientID": patient, "StudyInstanceUID": study,
-                "StudyDate": "2001-02-03", "SeriesCount": series_count });
+            let study_row = json!({ "Collection": collection, "PatientID": patient, "StudyInstanceUID": study,
+                "StudyDate": study_date, "SeriesCount": series_count });
             mirror.add_study(serde_json::from_value(study_row).unwrap()).await.unwrap();
         }
         for series in &self.series {
-            let row = json!({ "Collection": COLLECTION, "PatientID": series.patient_id,
+            let row = json!({ "Collection": series.collection, "PatientID": series.patient_id,
                 "StudyInstanceUID": series.study, "SeriesInstanceUID": series.series, "Modality": series.modality,
-                "SeriesDescription": "a/b \"quoted\"", "SubmissionTimestamp": series.submitted, "DateReleased": series.released });
+                "SeriesDescription": series.description, "LicenseName": series.license_name,
+                "SubmissionTimestamp": series.submitted, "DateReleased": series.released });
             let named =
                 |(uid, bytes): (&String, &Vec<u8>)| (SopInstanceUid::parse(uid).unwrap(), bytes.clone());
             let files = series.files.iter().map(named).collect();
-            mirror.add_series(serde_json::from_value(row).unwrap(), Some(LICENSE), files).await.unwrap();
+            mirror
+                .add_series(serde_json::from_value(row).unwrap(), Some(&series.license()), files)
+                .await
+                .unwrap();
         }
         mirror.close().await.unwrap();
     }
 
     /// Every file that a mirror of it must hold: path below the root, and bytes. Licences only where `licensed`.
     pub(crate) fn expected_tree(&self, licensed: bool) -> BTreeMap<String, Vec<u8>> {
-        let mut tree = BTreeMap::new();
-        for series in &self.series {
-            let directory = format!("{COLLECTION}/{}/{}/{}", series.component, series.study, series.series);
-            for (instance, bytes) in &series.files {
-                tree.insert(format!("{directory}/{instance}.dcm"), bytes.clone());
-            }
-            if licensed {
-                tree.insert(format!("{directory}/LICENSE"), LICENSE.as_bytes().to_vec());
-            }
-        }
-        tree
+        self.series.iter().flat_map(|series| series.expected_tree(licensed)).collect()
     }
 }
