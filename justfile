@@ -22,6 +22,10 @@ deny:
 machete:
     cargo machete
 
+# The units of systemd.
+unit-file:
+    tests/units/run
+
 demo:
     cargo run --locked --release -- demo
 
