@@ -165,6 +165,9 @@ pub(super) struct Sync {
     /// Compare complete listings with the record: new, revised, moved and withdrawn series
     #[arg(long)]
     pub(super) full: bool,
+    /// The same, when `[daemon] full_every` has passed since the last time: for timers
+    #[arg(long, conflicts_with = "full")]
+    pub(super) full_when_due: bool,
     #[command(flatten)]
     pub(super) fetching: Fetching,
 }

@@ -1,15 +1,19 @@
 //! `sync`: one incremental cycle.
 
 use indicatif::MultiProgress;
+use jiff::Timestamp;
 
 use super::arguments::{Global, Planning, Sync};
 use super::exit::Exit;
 use super::plan;
-use super::session::{configure, fetch, selections};
+use super::session::{clock, configure, fetch, selections};
+use crate::config::Config;
+use crate::db::{self, Reader};
+use crate::mirror::Root;
 
 pub(super) async fn run(
     global: &Global,
-    Sync { full, fetching: command }: Sync,
+    Sync { full, full_when_due, fetching: command }: Sync,
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
     if command.download.dry_run {
@@ -17,5 +21,20 @@ pub(super) async fn run(
     }
     let config = configure(global, &command.download)?;
     let selections = selections(&config, &command.selection)?;
+    let full = full || full_when_due && is_full_due(&config)?;
     fetch(&config, global.json, bars, async |cycle| cycle.sync(&selections, full).await).await
+}
+
+/// Whether `[daemon] full_every` has passed since the last whole comparison; before there is a mirror it has.
+fn is_full_due(config: &Config) -> anyhow::Result<bool> {
+    let record = Root::state_file_of(&config.root);
+    if !record.exists() {
+        return Ok(true);
+    }
+    let last = match Reader::open(&record) {
+        Err(db::Error::OtherRelease { .. }) => None, // the cycle brings it up to date, or says that it cannot
+        reader => reader?.last_cycles()?.full,
+    };
+    let last = last.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    Ok(config.daemon.schedule.is_full_due(last, clock()))
 }

@@ -91,3 +91,16 @@ fn the_readme_says_of_each_kind_of_lie_what_the_table_of_lies_says() {
         assert!(outcome.job().is_none_or(|expected| job == expected), "{kind:?}: {job}");
     }
 }
+
+#[test]
+fn every_metric_is_documented_as_it_is_and_no_other() {
+    let page = read("docs/METRICS.md");
+    let documented: Vec<_> = page.lines().filter(|line| line.starts_with("| `tcia_mirror_")).collect();
+
+    let row = |metric: &tcia_mirror::metrics::Metric| {
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        format!("| `{}` | {} | {} |", metric.name, labels.join(", "), metric.help)
+    };
+
+    assert_eq!(documented, tcia_mirror::metrics::ALL.iter().map(row).collect::<Vec<_>>());
+}

@@ -79,3 +79,22 @@ fn a_collection_that_was_never_mirrored_is_walked_whole() {
     assert!(tree(&lab.root()) == day_0.expected_tree(true));
     assert_eq!(fake.requests_of("NewPatientsInCollection"), [""; 0]);
 }
+
+#[test]
+fn a_timer_compares_whole_listings_when_that_is_due() {
+    let catalogue = Catalogue::small(1, 1, 500);
+    let source = tempfile::tempdir().unwrap();
+    catalogue.build(source.path());
+    let fake = FakeTcia::start(source.path());
+    let lab = Lab::new(&fake.base_url("nbia-v4"));
+    let sync = || lab.run(&["sync", "--full-when-due", "--collection", COLLECTION]).assert_code(0);
+
+    sync();
+    sync();
+    lab.configure("[daemon]\nfull_every = \"0s\"");
+    sync();
+
+    let history = lab.run(&["--json", "status", "--history"]).json();
+    let commands: Vec<_> = history.iter().map(|run| run["command"].as_str().unwrap()).collect();
+    assert_eq!(commands, ["sync --full", "sync", "sync --full"]);
+}
