@@ -37,7 +37,8 @@ pub(super) async fn begin(
     guard(listen, config.serve.allow_remote)?;
     let disk = &config.sync.disk;
     let least = Least { free_bytes: disk.min_free, free_inodes: disk.min_free_inodes };
-    let mirror = Arc::new(ServedMirror::open(&config.root)?.watched(least, clock));
+    let mirror =
+        Arc::new(ServedMirror::open(&config.root)?.watched(least, clock).packed(config.serve.packing));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     Ok((listener, mirror))
 }

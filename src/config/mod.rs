@@ -199,6 +199,7 @@ struct Serve {
     /// `None`: it is not written, and the usual one counts.
     listen: Option<SocketAddr>,
     allow_remote: bool,
+    packing: String,
 }
 
 /// The flags of a selection, with underscores.
@@ -249,7 +250,7 @@ impl Config {
             daemon: daemon_options(&file)?,
             park_after: file.jobs.park_after.0,
             hooks: hooks(&file.hooks)?,
-            serve: serve_options(&file),
+            serve: serve_options(&file)?,
             daemon_serves: file.serve.listen.is_some(),
             select: selections(&file),
         })
@@ -354,12 +355,14 @@ fn hooks(hooks: &Hooks) -> Result<sync::Hooks, ConfigError> {
     })
 }
 
-fn serve_options(file: &File) -> serve::Options {
+fn serve_options(file: &File) -> Result<serve::Options, ConfigError> {
     let usual = serve::Options::default();
-    serve::Options {
+    let faulty = |message| ConfigError::Parse { path: "[serve] packing".into(), message };
+    Ok(serve::Options {
         listen: file.serve.listen.unwrap_or(usual.listen),
         allow_remote: file.serve.allow_remote,
-    }
+        packing: file.serve.packing.parse().map_err(faulty)?,
+    })
 }
 
 fn selections(file: &File) -> Vec<Select> {
@@ -499,7 +502,8 @@ impl Default for Hooks {
 
 impl Default for Serve {
     fn default() -> Self {
-        Self { listen: None, allow_remote: serve::Options::default().allow_remote }
+        let serve = serve::Options::default();
+        Self { listen: None, allow_remote: serve.allow_remote, packing: serve.packing.to_string() }
     }
 }
 

@@ -13,9 +13,11 @@ mod md5;
 mod metadata;
 mod outlet;
 mod pack;
+mod partial;
 mod refusal;
 mod request;
 mod served;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -31,14 +33,17 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{self, DefaultBodyLimit, FromRequest, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{Extensions, HeaderMap, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 use tracing::debug;
 
 pub use health::Least;
+pub use pack::Packing;
 pub use served::{OpenError, ServedMirror};
 
 use crate::nbia::dialect::{Answer, Dialect, EndpointDescription, Method};
@@ -62,12 +67,18 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Whether an address that other machines reach is allowed.
     pub allow_remote: bool,
+    /// How series are packed.
+    pub packing: Packing,
 }
 
 impl Default for Options {
     /// Only this machine, port 8042: nobody is asked who they are.
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8042)), allow_remote: false }
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8042)),
+            allow_remote: false,
+            packing: Packing::Stored,
+        }
     }
 }
 
@@ -75,6 +86,17 @@ impl Default for Options {
 /// and, as its guide has it, with the fourth.
 const UP: [&str; 4] =
     ["/nbia-api/services/up", "/nbia-api/services/v4/up", "/nbia-api/up", "/nbia-api/v4/up"];
+
+/// What lists are labelled.
+const PACKED: [&str; 7] = [
+    "application/csv",
+    "application/json",
+    "application/xml",
+    "text/csv",
+    "text/html",
+    "text/plain",
+    "text/xml",
+];
 
 /// Every endpoint of every dialect, `up`, and how the mirror does.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
@@ -157,7 +179,8 @@ pub async fn run(
     mirror: Arc<ServedMirror>,
     stop: CancellationToken,
 ) -> io::Result<()> {
-    let serving = axum::serve(listener, router(Arc::clone(&mirror)));
+    let lists = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_list);
+    let serving = axum::serve(listener, router(Arc::clone(&mirror)).layer(lists));
     let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
     let overdue = async {
         stop.cancelled().await;
@@ -169,6 +192,15 @@ pub async fn run(
     };
     mirror.close().await;
     served
+}
+
+/// Whether an answer is worth packing: lists shrink to a tenth, images hardly do, and what is written bit by bit for
+/// somebody who watches must not wait.
+fn is_list(status: StatusCode, _version: Version, headers: &HeaderMap, _extensions: &Extensions) -> bool {
+    let label = headers.get(CONTENT_TYPE).and_then(|label| label.to_str().ok()).unwrap_or_default();
+    let kind = label.split(';').next().unwrap_or_default();
+    // a refusal is short, and may be all that arrives of an answer to a request that was not read to its end
+    status.is_success() && PACKED.contains(&kind)
 }
 
 async fn answer(mirror: Arc<ServedMirror>, request: Request) -> Response {

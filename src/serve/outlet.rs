@@ -150,7 +150,8 @@ impl Inlet {
                 None => Some((Err(io::Error::other("the answer broke off")), inlet)),
             }
         });
-        Body::from_stream(stream::iter(first.map(Ok)).chain(rest))
+        // whoever packs it may ask once more at its end
+        Body::from_stream(stream::iter(first.map(Ok)).chain(rest).fuse())
     }
 }
 
@@ -158,7 +159,7 @@ impl Head {
     /// A body that does not tell its length.
     pub(super) fn into_stream(self) -> Body {
         match self {
-            Self::Whole(bytes) => Body::from_stream(stream::iter([io::Result::Ok(bytes)])),
+            Self::Whole(bytes) => Body::from_stream(stream::iter([io::Result::Ok(bytes)]).fuse()),
             Self::Long(body) => body,
         }
     }

@@ -4,7 +4,10 @@
 //! (NBIA-TCIA 865725e, `V4_getImage.java`). Here every file is held against the record while it passes, and what is
 //! not as recorded cuts the answer.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, Read, Write};
+use std::str::FromStr;
 
 use jiff::civil;
 use zip::write::{SimpleFileOptions, StreamWriter};
@@ -12,6 +15,7 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::outlet::Outlet;
 use super::served::Fault;
+use super::stored::{self, Entry};
 use crate::db::ServedSeries;
 use crate::dicom::Instance;
 use crate::mirror::{SeriesFiles, file_name};
@@ -22,6 +26,34 @@ const READ_PIECE: usize = 64 << 10;
 const LARGE: u64 = 0xFF00_0000;
 /// The fastest level: whoever asks a mirror is near it, and then a core is the limit and not the line.
 const LEVEL: i64 = 1;
+
+/// How a series is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packing {
+    /// Files as they are: whoever asks a mirror is near it, and the length of the ZIP can be told.
+    Stored,
+    /// Deflated, as the archive's own server packs them.
+    #[default]
+    Deflated,
+}
+
+impl fmt::Display for Packing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Stored => "stored",
+            Self::Deflated => "deflated",
+        })
+    }
+}
+
+impl FromStr for Packing {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = [Self::Stored, Self::Deflated].into_iter().find(|known| known.to_string() == name);
+        known.ok_or_else(|| format!("`{name}` is neither stored nor deflated"))
+    }
+}
 
 /// How the entries are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,10 +74,17 @@ pub(super) struct Parcel {
     pub(super) naming: Naming,
     /// What the entries are dated: when they are sent, as by the archive's server.
     pub(super) packed_at: civil::DateTime,
-    /// Whether the licence, when there is one, opens the ZIP.
-    pub(super) has_license: bool,
+    /// The licence text, when it opens the ZIP.
+    pub(super) license: Option<Vec<u8>>,
     /// Whether a list of MD5s closes the ZIP.
     pub(super) has_md5_list: bool,
+}
+
+/// What is in an entry.
+enum Content<'a> {
+    Directory,
+    Text(Cow<'a, [u8]>),
+    Instance(&'a Instance),
 }
 
 type Zip<'a> = ZipWriter<StreamWriter<&'a Outlet>>;
@@ -62,53 +101,96 @@ impl Naming {
 
 impl Parcel {
     /// Writes the ZIP and ends the answer.
-    pub(super) fn send(&self, outlet: Outlet) -> Result<(), Fault> {
-        let mut zip = ZipWriter::new_stream(&outlet);
-        let packed = self.pack(&mut zip);
+    pub(super) fn send(&self, packing: Packing, outlet: Outlet) -> Result<(), Fault> {
+        let packed = match packing {
+            Packing::Stored => self.store(&outlet),
+            Packing::Deflated => self.deflate(&outlet),
+        };
+        packed?;
+        Ok(outlet.finish()?)
+    }
+
+    /// Bytes of the ZIP, where they can be told beforehand.
+    pub(super) fn length(&self, packing: Packing) -> Option<u64> {
+        match packing {
+            Packing::Stored => Some(stored::length(&self.contents().iter().map(entry).collect::<Vec<_>>())),
+            Packing::Deflated => None,
+        }
+    }
+
+    fn contents(&self) -> Vec<(String, Content<'_>)> {
+        let directory = (self.naming == Naming::Blob).then(|| ("./".to_owned(), Content::Directory));
+        let license = self.license.as_ref().map(|text| ("LICENSE".to_owned(), Content::Text(text.into())));
+        let mut contents: Vec<_> = directory.into_iter().chain(license).collect();
+        let instances = &self.series.instances;
+        let mut md5_list = "Filename,MD5Hash\n".to_owned();
+        for (number, instance) in (1..).zip(instances) {
+            let name = self.naming.name(number, instances.len(), instance);
+            let md5 = format!("{:032x}", u128::from_be_bytes(instance.md5));
+            md5_list.extend([name.as_str(), ",", md5.as_str(), "\n"]);
+            contents.push((name, Content::Instance(instance)));
+        }
+        if self.has_md5_list {
+            contents.push(("md5hashes.csv".to_owned(), Content::Text(md5_list.into_bytes().into())));
+        }
+        contents
+    }
+
+    fn store(&self, mut out: &Outlet) -> Result<(), Fault> {
+        let contents = self.contents();
+        let entries: Vec<_> = contents.iter().map(entry).collect();
+        for (entry, (_, content)) in entries.iter().zip(&contents) {
+            out.write_all(&entry.header(self.packed_at))?;
+            self.write(content, &mut out)?;
+        }
+        Ok(out.write_all(&stored::directory(&entries, self.packed_at))?)
+    }
+
+    fn deflate(&self, outlet: &Outlet) -> Result<(), Fault> {
+        let mut zip = ZipWriter::new_stream(outlet);
+        let packed = self.deflate_all(&mut zip);
         if packed.is_err() {
             // the writer closes its ZIP when it goes away, whatever is missing in it
             outlet.cut();
         }
         packed?;
         zip.finish().map_err(io::Error::from)?;
-        Ok(outlet.finish()?)
+        Ok(())
     }
 
-    fn pack(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
-        if self.naming == Naming::Blob {
-            zip.add_directory("./", options(self.packed_at)).map_err(io::Error::from)?;
-        }
-        if self.has_license && self.series.license_sha256.is_some() {
-            self.pack_license(zip)?;
-        }
-        let instances = &self.series.instances;
-        let mut md5_list = "Filename,MD5Hash\n".to_owned();
-        for (number, instance) in (1..).zip(instances) {
-            let name = self.naming.name(number, instances.len(), instance);
-            self.pack_instance(zip, &name, instance)?;
-            let md5 = format!("{:032x}", u128::from_be_bytes(instance.md5));
-            md5_list.extend([name.as_str(), ",", md5.as_str(), "\n"]);
-        }
-        if self.has_md5_list {
-            zip.start_file("md5hashes.csv", options(self.packed_at)).map_err(io::Error::from)?;
-            zip.write_all(md5_list.as_bytes())?;
+    fn deflate_all(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
+        for (name, content) in self.contents() {
+            let begun = match content {
+                Content::Directory => zip.add_directory(name, options(self.packed_at)),
+                Content::Text(_) => zip.start_file(name, options(self.packed_at)),
+                Content::Instance(instance) => {
+                    zip.start_file(name, options(self.packed_at).large_file(instance.size_bytes >= LARGE))
+                }
+            };
+            begun.map_err(io::Error::from)?;
+            self.write(&content, zip)?;
         }
         Ok(())
     }
 
-    fn pack_license(&self, zip: &mut Zip<'_>) -> Result<(), Fault> {
-        let mut text = Vec::new();
-        let read = self.files.license().and_then(|mut file| file.read_to_end(&mut text));
-        read.map_err(|source| Fault::Tree { path: format!("{}/LICENSE", self.series.path), source })?;
-        zip.start_file("LICENSE", options(self.packed_at)).map_err(io::Error::from)?;
-        Ok(zip.write_all(&text)?)
+    fn write(&self, content: &Content<'_>, out: &mut impl Write) -> Result<(), Fault> {
+        match content {
+            Content::Directory => Ok(()),
+            Content::Text(text) => Ok(out.write_all(text)?),
+            Content::Instance(instance) => {
+                copy_instance(&self.files, &self.series.path, instance, &mut |piece| out.write_all(piece))
+            }
+        }
     }
+}
 
-    fn pack_instance(&self, zip: &mut Zip<'_>, name: &str, instance: &Instance) -> Result<(), Fault> {
-        let options = options(self.packed_at).large_file(instance.size_bytes >= LARGE);
-        zip.start_file(name, options).map_err(io::Error::from)?;
-        copy_instance(&self.files, &self.series.path, instance, &mut |piece| zip.write_all(piece))
-    }
+fn entry((name, content): &(String, Content<'_>)) -> Entry {
+    let (size_bytes, crc32) = match content {
+        Content::Directory => (0, 0),
+        Content::Text(text) => (text.len() as u64, crc32fast::hash(text)),
+        Content::Instance(instance) => (instance.size_bytes, instance.crc32),
+    };
+    Entry { name: name.clone(), size_bytes, crc32 }
 }
 
 /// The ZIP of a series of which there is no file, as Bindaas sends it.

@@ -7,6 +7,7 @@ use axum::http::header::AUTHORIZATION;
 use jiff::civil::Date;
 use url::form_urlencoded;
 
+use super::partial::Conditions;
 use super::refusal::Refusal;
 use crate::db::{Released, ServedFilter};
 use crate::nbia::dialect::{Access, Description, Dialect, Endpoint, EndpointDescription, Family, Parameter};
@@ -20,6 +21,8 @@ pub(super) struct Request {
     parameters: Vec<(String, String)>,
     /// Whether it says who asks, be it anybody.
     has_authorization: bool,
+    /// What it wants of a file that the client may have already.
+    pub(super) conditions: Conditions,
 }
 
 impl Request {
@@ -33,7 +36,8 @@ impl Request {
         let parameters = form_urlencoded::parse(sent);
         let owned = parameters.map(|(name, value)| (Cow::into_owned(name), Cow::into_owned(value)));
         let has_authorization = headers.contains_key(AUTHORIZATION);
-        Self { dialect, endpoint, parameters: owned.collect(), has_authorization }
+        let conditions = Conditions::read(headers);
+        Self { dialect, endpoint, parameters: owned.collect(), has_authorization, conditions }
     }
 
     pub(super) fn family(&self) -> Family {

@@ -13,6 +13,7 @@ use tracing::{debug, error};
 
 use super::health::Least;
 use super::outlet::{self, Inlet, Outlet};
+use super::pack::Packing;
 use super::turns::Turns;
 use crate::db::{self, Reader};
 use crate::mirror::{Root, RootError};
@@ -83,6 +84,7 @@ pub struct ServedMirror {
     forms: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
+    packing: Packing,
     least: Least,
     clock: fn() -> Timestamp,
     trouble: Mutex<Option<String>>,
@@ -101,6 +103,7 @@ impl ServedMirror {
             forms: Semaphore::new(MOST_FORMS),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            packing: Packing::Deflated,
             least: Least::default(),
             clock: || Timestamp::MAX,
             trouble: Mutex::default(),
@@ -113,6 +116,12 @@ impl ServedMirror {
         Self { least, clock, ..self }
     }
 
+    /// The same with series packed otherwise than by the archive's own server, which deflates them.
+    #[must_use]
+    pub fn packed(self, packing: Packing) -> Self {
+        Self { packing, ..self }
+    }
+
     /// Says why the mirror is not kept as it should be, or that it is.
     pub fn report(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
@@ -121,6 +130,10 @@ impl ServedMirror {
     /// Why the mirror is not kept as it should be.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn packing(&self) -> Packing {
+        self.packing
     }
 
     pub(super) fn least(&self) -> Least {

@@ -4,6 +4,7 @@ use std::io::{Cursor, Read};
 
 use jiff::civil::DateTime;
 use reqwest::StatusCode;
+use sha2::{Digest, Sha256};
 
 use super::*;
 
@@ -207,4 +208,89 @@ async fn an_image_with_md5_hashes_has_no_licence_and_numbered_files() {
         assert_eq!(entries(&answer.body), pairs(&expected), "{base}");
         assert_eq!(answer.disposition.as_deref(), Some("attachment; filename=\"1.3.6.1.4.1.14519.1.zip\""));
     }
+}
+
+#[tokio::test]
+async fn a_stored_zip_promises_its_length_and_has_the_same_in_it() {
+    let (deflated, stored) = (Served::new().await, Served::packed(Packing::Stored).await);
+    let bytes = stored.lay_large("1.7", b"second").await;
+    assert!(deflated.lay_large("1.7", b"second").await == bytes);
+
+    for request in [
+        format!("{V4}/getImage?SeriesInstanceUID={MR}&NewFileNames=Yes&IncludeMD5=Yes"),
+        format!("{V3}/getImage?SeriesInstanceUID={MR}"),
+        format!("{V1}/getImageWithMD5Hash?SeriesInstanceUID={MR}"),
+        format!("{V4}/getImage?SeriesInstanceUID=1.7"),
+    ] {
+        let (one, other) = (deflated.get(&request).await, stored.get(&request).await);
+        assert_eq!((one.length, other.length), (None, Some(other.body.len().to_string())), "{request}");
+        assert!(contents(&one.body) == contents(&other.body), "{request}");
+    }
+}
+
+/// Names and bytes of the entries.
+fn contents(zip: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(zip)).unwrap();
+    let mut read = |index| {
+        let mut entry = archive.by_index(index).unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        (entry.name().unwrap().into_owned(), bytes)
+    };
+    (0..zip::ZipArchive::new(Cursor::new(zip)).unwrap().len()).map(&mut read).collect()
+}
+
+#[tokio::test]
+async fn a_stored_zip_with_a_damaged_file_is_cut_before_its_promised_end() {
+    let served = Served::packed(Packing::Stored).await;
+    served.lay_large("1.7", b"second").await;
+    overwrite(&served.file(&other_series("1.7"), "1.7.2"), b"sEcond");
+
+    let arrived = served.cut(&format!("{V4}/getImage?SeriesInstanceUID=1.7")).await;
+
+    assert!(!arrived.windows(6).any(|six| six == b"sEcond"));
+}
+
+#[tokio::test]
+async fn a_single_image_comes_in_parts_and_not_again_to_who_has_it() {
+    let served = Served::new().await;
+    let bytes = served.lay_large("1.7", b"second").await;
+    let url = format!("{}{V4}/getSingleImage?SeriesInstanceUID=1.7&SOPInstanceUID=1.7.1", served.base);
+    let whole = served.http.get(&url).send().await.unwrap();
+    let tag = whole.headers()["etag"].to_str().unwrap().to_owned();
+    let ask = async |name: &str, value: &str| {
+        let answer = served.http.get(&url).header(name, value).send().await.unwrap();
+        let range = answer.headers().get("content-range").map(|range| range.to_str().unwrap().to_owned());
+        let length = answer.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), range, length, answer.bytes().await.unwrap())
+    };
+
+    let (middle, end) = (ask("range", "bytes=65535-65600").await, ask("range", "bytes=-5").await);
+    let (beyond, known) = (ask("range", "bytes=10000000-").await, ask("if-none-match", &tag).await);
+
+    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(tag, format!("\"{sha256}\""));
+    assert_eq!((middle.0, middle.1.as_deref()), (206, Some("bytes 65535-65600/10000000")));
+    assert!(middle.3 == bytes[65_535..=65_600] && middle.2.as_deref() == Some("66"));
+    assert_eq!((end.0, end.1.as_deref()), (206, Some("bytes 9999995-9999999/10000000")));
+    assert!(end.3 == bytes[9_999_995..]);
+    assert_eq!((beyond.0, beyond.1.as_deref(), beyond.3.len()), (416, Some("bytes */10000000"), 0));
+    assert_eq!((known.0, known.3.len()), (304, 0));
+}
+
+#[tokio::test]
+async fn a_part_of_a_damaged_image_is_never_whole() {
+    let served = Served::new().await;
+    let mut bytes = served.lay_large("1.7", b"second").await;
+    bytes[9_000_000] ^= 1;
+    overwrite(&served.file(&other_series("1.7"), "1.7.1"), &bytes);
+    let url = format!("{}{V4}/getSingleImage?SeriesInstanceUID=1.7&SOPInstanceUID=1.7.1", served.base);
+
+    let answer = served.http.get(&url).header("range", "bytes=0-99").send().await;
+
+    assert!(
+        answer.is_err()
+            || !answer.as_ref().unwrap().status().is_success()
+            || answer.unwrap().bytes().await.is_err()
+    );
 }

@@ -146,3 +146,25 @@ async fn bindaas_lists_in_its_own_columns_and_dates() {
         assert_eq!(answer.label.as_deref(), Some("application/json"), "{request}");
     }
 }
+
+#[tokio::test]
+async fn a_list_comes_packed_to_who_unpacks_it_and_an_image_does_not() {
+    let served = Served::new().await;
+    let http = reqwest::Client::builder().no_proxy().no_gzip().build().unwrap();
+    let ask = async |path: &str| {
+        let request = http.get(format!("{}{path}", served.base)).header("accept-encoding", "gzip");
+        let answer = request.send().await.unwrap();
+        let encoding = answer.headers().get("content-encoding").map(|name| name.to_str().unwrap().to_owned());
+        (encoding, answer.bytes().await.unwrap().to_vec())
+    };
+    let list = format!("{V4}/getSeries");
+
+    let (encoding, packed) = ask(&list).await;
+    let (image_encoding, image) = ask(&format!("{V4}/getImage?SeriesInstanceUID={MR}")).await;
+
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(encoding.as_deref(), Some("gzip"));
+    assert!(unpacked == served.get(&list).await.body && packed.len() < unpacked.len());
+    assert_eq!((image_encoding, &image[..4]), (None, &b"PK\x03\x04"[..]));
+}

@@ -74,6 +74,10 @@ impl Answer {
 
 impl Served {
     async fn new() -> Self {
+        Self::packed(Packing::Deflated).await
+    }
+
+    async fn packed(packing: Packing) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::lock(directory.path()).unwrap();
         let db = Db::open(&root.state_file()).unwrap();
@@ -82,7 +86,7 @@ impl Served {
         lay(&root, &db, &ct_series(), &[("1.8.1", b"only")], None).await;
         store_names(&db).await;
         drop(root);
-        let mirror = Arc::new(ServedMirror::open(directory.path()).unwrap());
+        let mirror = Arc::new(ServedMirror::open(directory.path()).unwrap().packed(packing));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
