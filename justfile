@@ -26,6 +26,9 @@ machete:
 unit-file:
     tests/units/run
 
+clients:
+    tests/clients/run
+
 demo:
     cargo run --locked --release -- demo
 

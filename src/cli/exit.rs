@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use super::arguments::LogFormat;
 use super::print;
 use crate::config::ConfigError;
 use crate::db::Outcome;
@@ -86,13 +87,16 @@ pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
 }
 
 /// Prints an error once, as a chain, then what can be done about it.
-pub(super) fn of_failure(error: &anyhow::Error) -> ExitCode {
+///
+/// systemd's journal takes the level of a line from its beginning (`sd-daemon(3)`).
+pub(super) fn of_failure(error: &anyhow::Error, log_format: LogFormat) -> ExitCode {
     let text = sync::chain(error.as_ref());
+    let level = if log_format == LogFormat::Journald { "<3>" } else { "" };
     // a mistake in the configuration is shown with its lines
     let lines: Vec<_> = text.lines().map(print::plain).collect();
-    print::talk(&format!("error: {}", lines.join("\n")));
+    print::talk(&format!("{level}error: {}", lines.join(&format!("\n{level}"))));
     if let Some(hint) = hint(error) {
-        print::talk(&format!("hint: {hint}"));
+        print::talk(&format!("{level}hint: {hint}"));
     }
     Exit::of_error(error).into()
 }

@@ -37,16 +37,19 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return exit::of_usage(&error),
     };
+    let log_format = arguments.global.log_format;
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return exit::of_failure(&anyhow::Error::new(error).context("cannot start")),
+        Err(error) => {
+            return exit::of_failure(&anyhow::Error::new(error).context("cannot start"), log_format);
+        }
     };
     let ended = runtime.block_on(run(arguments));
     // what still reads for an answer that nobody waits for any more must not hold the process
     runtime.shutdown_background();
     match ended {
         Ok(exit) => exit.into(),
-        Err(error) => exit::of_failure(&error),
+        Err(error) => exit::of_failure(&error, log_format),
     }
 }
 

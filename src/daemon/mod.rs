@@ -201,6 +201,7 @@ impl Daemon {
             }
             self.look_at(running.as_ref());
             let look_again = if running.is_some() { LOOK_AT_WORK } else { self.until_due() };
+            let look_again = look_again.min(self.supervisor.longest_silence());
             tokio::select! {
                 ended = end_or_word_of(&mut running) => {
                     if let Some(ended) = ended && let Some(running) = running.take() {
@@ -258,6 +259,13 @@ impl Daemon {
         self.seen = now;
     }
 
+    /// A time as the clock on the wall shows it.
+    fn at_the_clock(&self, at: Timestamp) -> String {
+        at.to_zoned(self.setup.orders.options.schedule.time_zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S %Z")
+            .to_string()
+    }
+
     /// How long to wait before the clock is looked at again; what is due and does not begin is held back by quiet hours.
     fn until_due(&self) -> Duration {
         let until_due = Duration::try_from(self.next.at.duration_since(self.now()));
@@ -281,9 +289,10 @@ impl Daemon {
             running.pause.cancel();
         }
         let status = match running {
+            Some(running) if running.status.borrow().is_empty() => in_words(running.task).to_owned(),
             Some(running) => format!("{}: {}", in_words(running.task), *running.status.borrow()),
             None if is_quiet => "quiet hours".to_owned(),
-            None => format!("next cycle at {}", self.next.at.to_zoned(schedule.time_zone.clone())),
+            None => format!("next cycle at {}", self.at_the_clock(self.next.at)),
         };
         self.supervisor.tell(&status);
         self.report(running);
@@ -301,14 +310,15 @@ impl Daemon {
     /// Decides what comes after a cycle, and tells of it.
     async fn conclude(&mut self, running: &Running, ended: Result<Report, Error>) {
         if self.setup.stop.is_cancelled() {
-            return;
+            let left = ended.map_or(0, |report| report.left);
+            return info!("stopped in a cycle; {left} series are queued, the next start goes on");
         }
         if running.pause.is_cancelled() {
             self.next = Next { at: self.now(), task: Some(running.task) };
             return;
         }
         self.next = self.next_after(running, &ended);
-        let at = self.next.at;
+        let at = self.at_the_clock(self.next.at);
         match &ended {
             Err(error) if error.is_locked() => {
                 return info!("another command is at work on the mirror; the cycle begins at {at}");

@@ -37,6 +37,11 @@ impl Supervisor {
         tell(&[NotifyState::Stopping]);
     }
 
+    /// How long it may hear nothing.
+    pub(super) fn longest_silence(&self) -> Duration {
+        self.watchdog.map_or(Duration::MAX, |watchdog| watchdog / 4)
+    }
+
     /// Tells how things stand, in a line for people, when that has changed; and that we are alive, twice as often as we
     /// must.
     pub(super) fn tell(&mut self, status: &str) {

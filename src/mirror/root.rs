@@ -77,10 +77,10 @@ impl Root {
 
     /// Opens a root only to read from it, beside a process that may be writing.
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        if !Self::state_file_of(path).exists() {
+        let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
+        if !Self::state_file_of(path).try_exists().map_err(unusable)? {
             return Err(RootError::NoMirror { root: path.to_owned() });
         }
-        let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
         Self::reach(path, Directory::sub).map_err(unusable)
     }
 
