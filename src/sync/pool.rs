@@ -109,7 +109,8 @@ impl Cycle {
     }
 }
 
-/// Waits for every task; the first error tells the others to begin nothing more.
+/// Waits for every task; the first error tells the others to begin nothing more. An error that says why comes before one
+/// that only says that work was stopped.
 async fn first_error(tasks: &mut JoinSet<Result<(), Error>>, halt: &CancellationToken) -> Result<(), Error> {
     let mut outcome = Ok(());
     while let Some(ended) = tasks.join_next().await {
@@ -117,7 +118,11 @@ async fn first_error(tasks: &mut JoinSet<Result<(), Error>>, halt: &Cancellation
         if ended.is_err() {
             halt.cancel();
         }
-        outcome = outcome.and(ended);
+        outcome = match (outcome, ended) {
+            // one that stopped because of another's error may end before it
+            (Err(Error::Stopped), Err(error)) => Err(error),
+            (outcome, ended) => outcome.and(ended),
+        };
     }
     outcome
 }
@@ -139,6 +144,29 @@ fn guard(space: Space, least: &DiskOptions) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_error_that_says_why_is_told_whichever_comes_first() {
+        for order in [[true, false], [false, true]] {
+            let mut tasks = JoinSet::new();
+            let first = CancellationToken::new();
+            for (says_why, is_first) in order.into_iter().zip([true, false]) {
+                let first = first.clone();
+                tasks.spawn(async move {
+                    if is_first {
+                        first.cancel();
+                    } else {
+                        first.cancelled().await;
+                    }
+                    Err(if says_why { Error::NothingListed } else { Error::Stopped })
+                });
+            }
+
+            let outcome = first_error(&mut tasks, &CancellationToken::new()).await;
+
+            assert!(matches!(outcome, Err(Error::NothingListed)), "{order:?}: {outcome:?}");
+        }
+    }
 
     #[test]
     fn the_guard_speaks_before_the_disk_is_full() {
