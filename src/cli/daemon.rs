@@ -1,6 +1,5 @@
 //! `daemon`: `sync` on a schedule, with the server of `serve` beside it.
 
-use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::signals::Signals;
 use super::{plan, serve};
 use crate::config::Config;
 use crate::daemon::{self, Assignment, Orders, Setup, Task, Work};
-use crate::mirror::Root;
+use crate::mirror::{DaemonLock, Root};
 use crate::plan::Selection;
 use crate::sync::{self, Cycle, Event, Report, Steady};
 
@@ -30,7 +29,7 @@ pub(super) async fn run(global: &Global, Daemon { download }: Daemon) -> anyhow:
     let (config, selections) = read(global, &download)?;
     let signals = Signals::listen(config.sync.jobs.grace)?;
     let hangups = signal(SignalKind::hangup())?;
-    let _only_daemon = take(&config, &signals).await?;
+    let lock = Arc::new(take(&config, &signals).await?);
     let server =
         if config.daemon_serves { Some(serve::begin(&config, config.serve.listen).await?) } else { None };
     if let Some((listener, _)) = &server {
@@ -38,11 +37,12 @@ pub(super) async fn run(global: &Global, Daemon { download }: Daemon) -> anyhow:
     }
     let (root, record) = (config.root.clone(), Root::state_file_of(&config.root));
     let (again, abort) = ((global.clone(), download), signals.abort.clone());
-    let reload = move || reload(&again, &root, &abort).map_err(|error| format!("{error:#}"));
+    let held = Arc::clone(&lock);
+    let reload = move || reload(&again, &root, &abort, &held).map_err(|error| format!("{error:#}"));
     let setup = Setup {
         root: config.root.clone(),
         record,
-        orders: orders(config, selections, signals.abort.clone()),
+        orders: orders(config, selections, signals.abort.clone(), lock),
         reload: Box::new(reload),
         hangups,
         stop: signals.drain.clone(),
@@ -66,25 +66,31 @@ fn reload(
     (global, download): &(Global, DownloadFlags),
     root: &std::path::Path,
     abort: &CancellationToken,
+    lock: &Arc<DaemonLock>,
 ) -> anyhow::Result<Orders> {
     let (config, selections) = read(global, download)?;
     anyhow::ensure!(config.root == root, "another root takes a new start of the daemon");
-    Ok(orders(config, selections, abort.clone()))
+    Ok(orders(config, selections, abort.clone(), Arc::clone(lock)))
 }
 
-/// Brings the mirror in order, or makes it, and keeps any other daemon out for as long as the file is held.
-async fn take(config: &Config, signals: &Signals) -> anyhow::Result<File> {
+/// Brings the mirror in order, or makes it, and keeps any other daemon out for as long as the lock is held.
+async fn take(config: &Config, signals: &Signals) -> anyhow::Result<DaemonLock> {
     let (setup, _events) = setup(config, signals.drain.clone(), &signals.abort)?;
     let cycle = Cycle::open(&config.root, setup).await?;
     Ok(cycle.lock_for_daemon()?)
 }
 
-fn orders(config: Config, selections: Vec<Selection>, abort: CancellationToken) -> Orders {
+fn orders(
+    config: Config,
+    selections: Vec<Selection>,
+    abort: CancellationToken,
+    lock: Arc<DaemonLock>,
+) -> Orders {
     let (options, hooks) = (config.daemon.clone(), config.hooks.clone());
     let shared = Arc::new((config, selections));
     let work: Work = Box::new(move |assignment| {
-        let (shared, abort) = (Arc::clone(&shared), abort.clone());
-        Box::pin(async move { cycle(&shared.0, &shared.1, abort, assignment).await })
+        let (shared, abort, lock) = (Arc::clone(&shared), abort.clone(), Arc::clone(&lock));
+        Box::pin(async move { cycle(&shared.0, &shared.1, &lock, abort, assignment).await })
     });
     Orders { options, hooks, work }
 }
@@ -93,13 +99,14 @@ fn orders(config: Config, selections: Vec<Selection>, abort: CancellationToken) 
 async fn cycle(
     config: &Config,
     selections: &[Selection],
+    lock: &DaemonLock,
     abort: CancellationToken,
     assignment: Assignment,
 ) -> Result<Report, sync::Error> {
     let Assignment { task, drain, mut bandwidth, status } = assignment;
     let (setup, mut events) = setup(config, drain, &abort)?;
     let clients = setup.clients.clone();
-    let cycle = Cycle::open(&config.root, setup).await?;
+    let cycle = Cycle::open_again(lock, setup).await?;
     let work = async {
         match task {
             Task::Sync => cycle.sync(selections, false).await,
@@ -109,16 +116,14 @@ async fn cycle(
     };
     tokio::pin!(work);
     let mut shown = Shown::default();
+    let limit = |limit| clients.iter().for_each(|client| client.limit_bandwidth(limit));
+    limit(*bandwidth.borrow_and_update());
     loop {
-        let limit = *bandwidth.borrow_and_update();
-        for client in &clients {
-            client.limit_bandwidth(limit);
-        }
         tokio::select! {
             biased;
             Some(event) = events.recv() => drop(status.send_replace(shown.after(&event))),
             report = &mut work => return report,
-            Ok(()) = bandwidth.changed() => {}
+            Ok(()) = bandwidth.changed() => limit(*bandwidth.borrow_and_update()),
         }
     }
 }

@@ -157,6 +157,9 @@ fn of_cycle(error: &sync::Error) -> Option<String> {
         {
             "move it away, then run the same command again: it goes on where it stopped"
         }
+        sync::Error::Root(RootError::Replaced { .. }) => {
+            "mount its disk, or bring it back; the daemon goes on by itself"
+        }
         sync::Error::Root(RootError::Unusable { .. }) => {
             "see that the root is a directory that may be written, or name another one with --root"
         }

@@ -18,7 +18,7 @@ use futures::future::LocalBoxFuture;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::signal::unix::Signal;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 pub use schedule::{Schedule, When};
 pub use week::{Window, time_of_day};
 
-use crate::db::{LastCycles, Reader};
+use crate::db::{LastCycles, Outcome, Reader};
 use crate::serve::{self, ServedMirror};
 use crate::sync::{Error, Hooks, News, Occasion, Report, chain};
 use schedule::after;
@@ -143,8 +143,14 @@ struct Daemon {
     trouble: Option<String>,
     told_of_failure: Option<Timestamp>,
     telling: JoinSet<()>,
+    /// Held by who tells: news arrive in their order.
+    telling_now: Arc<Mutex<()>>,
     served: Option<Arc<ServedMirror>>,
     began: Timestamp,
+    /// The last time that quiet hours were seen.
+    quiet_until: Timestamp,
+    /// How often in a row another command held the root.
+    waits: u32,
 }
 
 /// Works until it is told to stop; an error is one of the server's, or of a record that cannot be read at the start.
@@ -180,11 +186,19 @@ impl Daemon {
             trouble: None,
             told_of_failure: None,
             telling: JoinSet::new(),
+            telling_now: Arc::default(),
             served: None,
             began: next.at,
+            quiet_until: Timestamp::MIN,
+            waits: 0,
         };
         daemon.next = daemon.regular();
+        daemon.say_when();
         daemon
+    }
+
+    fn say_when(&self) {
+        info!("the next cycle begins at {}", self.at_the_clock(self.next.at));
     }
 
     async fn work(&mut self, servers: &mut JoinSet<std::io::Result<()>>) -> Result<(), Error> {
@@ -282,8 +296,10 @@ impl Daemon {
 
     /// Pauses a cycle when quiet hours begin, and tells the supervisor how things stand.
     fn look_at(&mut self, running: Option<&Running>) {
-        let schedule = &self.setup.orders.options.schedule;
-        let is_quiet = schedule.is_quiet(self.now());
+        let is_quiet = self.setup.orders.options.schedule.is_quiet(self.now());
+        if is_quiet {
+            self.quiet_until = self.now();
+        }
         if let Some(running) = running.filter(|running| is_quiet && !running.pause.is_cancelled()) {
             info!("quiet hours begin: series under way end, the others wait");
             running.pause.cancel();
@@ -302,7 +318,9 @@ impl Daemon {
     fn report(&self, running: Option<&Running>) {
         let Some(served) = &self.served else { return };
         let (last, schedule) = (self.last_any.unwrap_or(self.began), &self.setup.orders.options.schedule);
-        let is_overdue = running.is_none() && schedule.is_overdue(last, self.now());
+        // what quiet hours have held back begins a moment after them
+        let is_held = after(self.quiet_until, LOOK + LOOK) > self.now();
+        let is_overdue = running.is_none() && !is_held && schedule.is_overdue(last, self.now());
         let overdue = is_overdue.then(|| format!("no cycle has come to its end since {last}"));
         served.report(self.trouble.clone().or(overdue));
     }
@@ -332,7 +350,16 @@ impl Daemon {
                 let (outcome, placed) = (report.outcome(), report.totals.placed);
                 self.trouble = report.trouble();
                 self.report(None);
-                info!("the cycle has ended: {outcome}, {placed} series placed; the next one at {at}");
+                match report.reason() {
+                    None => {
+                        info!("the cycle has ended: {outcome}, {placed} series placed; the next one at {at}")
+                    }
+                    Some(reason) => {
+                        warn!(
+                            "the cycle has ended: {outcome}, {placed} series placed; {reason}; the next one at {at}"
+                        );
+                    }
+                }
             }
         }
         self.tell(running.began, ended).await;
@@ -341,7 +368,7 @@ impl Daemon {
     fn next_after(&mut self, running: &Running, ended: &Result<Report, Error>) -> Next {
         match ended {
             Ok(report) if report.unwalked.is_empty() => {
-                self.failures = 0;
+                (self.failures, self.waits) = (0, 0);
                 if running.task != Task::Resume {
                     self.last_any = Some(running.began);
                 }
@@ -354,7 +381,10 @@ impl Daemon {
                 let due = due.filter(|due| *due > self.now() && *due < regular.at);
                 due.map_or(regular, |at| Next { at, task: Some(Task::Resume) })
             }
-            Err(error) if error.is_locked() => self.again(running.task, self.failures),
+            Err(error) if error.is_locked() => {
+                self.waits += 1;
+                self.again(running.task, self.waits)
+            }
             _ => {
                 self.failures += 1;
                 self.again(running.task, self.failures)
@@ -373,26 +403,36 @@ impl Daemon {
     /// Tells the hooks of a cycle; of a failure that lasts once a day.
     async fn tell(&mut self, began: Timestamp, ended: Result<Report, Error>) {
         let (root, record) = (self.setup.root.clone(), self.setup.record.clone());
+        let outcome = ended.as_ref().map_or(Outcome::Failed, Report::outcome);
         let read = move || News::of(&root, &record, began.as_second(), &ended);
         let Ok(mut news) = tokio::task::spawn_blocking(read).await else { return };
-        news.occasion = self.occasion(news.occasion);
-        let hooks = self.setup.orders.hooks.clone();
-        self.telling.spawn(async move { hooks.tell(&news).await });
+        let occasions = self.occasions(news.occasion, outcome);
+        let (hooks, in_order) = (self.setup.orders.hooks.clone(), Arc::clone(&self.telling_now));
+        self.telling.spawn(async move {
+            let _turn = in_order.lock().await;
+            for occasion in occasions {
+                news.occasion = Some(occasion);
+                hooks.tell(&news).await;
+            }
+        });
     }
 
-    fn occasion(&mut self, occasion: Option<Occasion>) -> Option<Occasion> {
+    /// What to tell: a failure that lasts is known, and one that left parked series has not ended while they are parked.
+    fn occasions(&mut self, occasion: Option<Occasion>, outcome: Outcome) -> Vec<Occasion> {
         let now = self.now();
         match (occasion, self.told_of_failure) {
-            (Some(Occasion::Failure), Some(told)) if after(told, TELL_AGAIN) > now && told <= now => None,
+            (Some(Occasion::Failure), Some(told)) if after(told, TELL_AGAIN) > now && told <= now => {
+                Vec::new()
+            }
             (Some(Occasion::Failure), _) => {
                 self.told_of_failure = Some(now);
-                occasion
+                vec![Occasion::Failure]
             }
-            (_, Some(_)) => {
+            (occasion, Some(_)) if outcome == Outcome::Done => {
                 self.told_of_failure = None;
-                Some(Occasion::Recovered)
+                [Some(Occasion::Recovered), occasion].into_iter().flatten().collect()
             }
-            (occasion, None) => occasion,
+            (occasion, _) => occasion.into_iter().collect(),
         }
     }
 
@@ -406,6 +446,7 @@ impl Daemon {
                 if self.next.task.is_none() {
                     self.next = self.regular();
                 }
+                self.say_when();
             }
             Err(reason) => error!("the configuration stays as it was: {reason}"),
         }

@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::db::Db;
+use crate::db::{Db, Outcome};
 
 const HOUR: Duration = Duration::from_hours(1);
 /// A Monday at noon.
@@ -216,7 +216,7 @@ async fn a_root_that_another_command_holds_is_waited_for_and_is_no_failure() {
 
     let cycles = stage.run_for(HOUR).await;
 
-    assert_eq!(in_minutes(&cycles), [(Task::Full, 0), (Task::Full, 1), (Task::Full, 2), (Task::Full, 3)]);
+    assert_eq!(in_minutes(&cycles), [(Task::Full, 0), (Task::Full, 1), (Task::Full, 3), (Task::Full, 7)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,23 +289,40 @@ async fn a_failure_that_lasts_is_told_of_once_a_day_and_its_end_as_well() {
     let failure = Some(Occasion::Failure);
     let mut told = Vec::new();
 
-    for (wait, occasion) in [
-        (0, None),
-        (0, Some(Occasion::Changed)),
-        (1, failure),
-        (1, failure),
-        (22, failure),
-        (1, failure),
-        (1, None),
-        (1, None),
-        (1, failure),
-        (1, Some(Occasion::Changed)),
+    let (done, parked, failed) = (Outcome::Done, Outcome::Parked, Outcome::Failed);
+    let changed = Some(Occasion::Changed);
+    for (wait, occasion, outcome) in [
+        (0, None, done),
+        (0, changed, done),
+        (1, failure, failed),
+        (1, failure, failed),
+        (22, failure, failed),
+        (1, failure, failed),
+        (1, None, parked),
+        (1, changed, parked),
+        (1, None, done),
+        (1, None, done),
+        (1, failure, parked),
+        (1, changed, done),
     ] {
         SET.set(SET.get() + wait * 3600);
-        told.push(daemon.occasion(occasion));
+        told.push(daemon.occasions(occasion, outcome));
     }
 
-    let (changed, recovered) = (Some(Occasion::Changed), Some(Occasion::Recovered));
-    let expected = [None, changed, failure, None, None, failure, recovered, None, failure, recovered];
+    let (failure, changed, recovered) = (Occasion::Failure, Occasion::Changed, Occasion::Recovered);
+    let expected: [&[Occasion]; 12] = [
+        &[],
+        &[changed],
+        &[failure],
+        &[],
+        &[],
+        &[failure],
+        &[],
+        &[changed],
+        &[recovered],
+        &[],
+        &[failure],
+        &[recovered, changed],
+    ];
     assert_eq!(told, expected);
 }

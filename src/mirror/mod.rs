@@ -23,7 +23,7 @@ pub use commit::{CommitError, Placed};
 pub use layout::SeriesPath;
 pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
 pub use replaced::ReplacedVersion;
-pub use root::{Root, RootError, STATE_DIRECTORY, Space};
+pub use root::{DaemonLock, Root, RootError, STATE_DIRECTORY, Space};
 pub use series_files::SeriesFiles;
 pub use staging::{Incoming, LICENSE, Staging, StagingError, file_name};
 pub use verify::{Expected, Md5List, Proof, Staged, Verified, VerifyError, compare};

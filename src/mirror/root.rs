@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
@@ -24,8 +25,17 @@ pub enum RootError {
     Locked { lock: PathBuf },
     #[error("there is no mirror at {}", .root.display())]
     NoMirror { root: PathBuf },
+    #[error("{} is not the mirror any more that was there at the start", .root.display())]
+    Replaced { root: PathBuf },
     #[error("cannot use {} as the root of a mirror", .root.display())]
     Unusable { root: PathBuf, source: io::Error },
+}
+
+/// What keeps a second daemon out, and knows the mirror again.
+#[derive(Debug)]
+pub struct DaemonLock {
+    root: PathBuf,
+    file: File,
 }
 
 /// What is left on the file system.
@@ -58,10 +68,10 @@ impl Root {
         Ok(root)
     }
 
-    /// Makes this process the one daemon of the root for as long as the file is held; between its cycles the root itself
+    /// Makes this process the one daemon of the root for as long as the lock is held; between its cycles the root itself
     /// is free for other commands.
-    pub fn lock_for_daemon(&self) -> Result<File, RootError> {
-        self.take(DAEMON)
+    pub fn lock_for_daemon(&self) -> Result<DaemonLock, RootError> {
+        Ok(DaemonLock { root: self.path.clone(), file: self.take(DAEMON)? })
     }
 
     fn take(&self, name: &str) -> Result<File, RootError> {
@@ -73,6 +83,23 @@ impl Root {
             Err(TryLockError::WouldBlock) => Err(RootError::Locked { lock: path }),
             Err(TryLockError::Error(source)) => Err(unusable(source)),
         }
+    }
+
+    /// The same for the daemon of a root, which never makes one: that its disk is not mounted, or that it was moved away,
+    /// must not begin a new mirror in its place.
+    pub fn lock_again(held: &DaemonLock) -> Result<Self, RootError> {
+        let failed = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => RootError::Replaced { root: held.root.clone() },
+            _ => RootError::Unusable { root: held.root.clone(), source },
+        };
+        let mut root = Self::reach(&held.root, Directory::sub).map_err(failed)?;
+        let there = root.state.read(DAEMON).and_then(|file| file.metadata()).map_err(failed)?;
+        let known = held.file.metadata().map_err(failed)?;
+        if (there.dev(), there.ino()) != (known.dev(), known.ino()) {
+            return Err(RootError::Replaced { root: held.root.clone() });
+        }
+        root.lock = Some(root.take(LOCK)?);
+        Ok(root)
     }
 
     /// Opens a root only to read from it, beside a process that may be writing.

@@ -1,6 +1,7 @@
 //! A mirror that is open for reading, and the tasks that read it.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -75,10 +76,13 @@ impl Fault {
     }
 }
 
+/// Device and number of a file.
+type FileId = (u64, u64);
+
 /// A mirror, opened beside a process that may be writing to it.
 pub struct ServedMirror {
     root: Root,
-    idle: Mutex<Vec<Reader>>,
+    idle: Mutex<Vec<(FileId, Reader)>>,
     lists: Turns,
     images: Turns,
     forms: Semaphore,
@@ -94,10 +98,10 @@ impl ServedMirror {
     /// Opens the mirror below a root, only to read from it.
     pub fn open(root: &Path) -> Result<Self, OpenError> {
         let root = Root::open(root)?;
-        let first = Reader::open(&root.state_file())?;
+        Reader::open(&root.state_file())?;
         Ok(Self {
             root,
-            idle: Mutex::new(vec![first]),
+            idle: Mutex::default(),
             lists: Turns::new(MOST_LISTS, MOST_READERS),
             images: Turns::new(MOST_IMAGES, MOST_SENDERS),
             forms: Semaphore::new(MOST_FORMS),
@@ -216,13 +220,24 @@ impl ServedMirror {
 
     fn with_reader<T>(&self, work: impl FnOnce(&Reader) -> Result<T, Fault>) -> Result<T, Fault> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let waiting = idle().pop();
-        let reader = waiting.map_or_else(|| Reader::open(&self.root.state_file()), Ok)?;
+        let file = self.record()?;
+        let waiting = idle().pop().filter(|(known, _)| *known == file);
+        let reader =
+            waiting.map_or_else(|| Reader::open(&self.root.state_file()), |(_, reader)| Ok(reader))?;
         let done = work(&reader);
         let mut idle = idle();
-        if idle.len() < MOST_READERS {
-            idle.push(reader);
+        // one that could not read may be of a file that somebody mends
+        if idle.len() < MOST_READERS && !matches!(done, Err(Fault::Record(_))) {
+            idle.push((file, reader));
         }
         done
+    }
+
+    /// Which file the record is: a backup that takes its place is another one.
+    fn record(&self) -> Result<FileId, Fault> {
+        let path = self.root.state_file();
+        let unreadable = |source| Fault::Tree { path: path.display().to_string(), source };
+        let found = std::fs::metadata(&path).map_err(unreadable)?;
+        Ok((found.dev(), found.ino()))
     }
 }

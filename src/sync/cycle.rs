@@ -1,7 +1,6 @@
 //! The cycle itself: what each command does, from the lock on the root to the watermark.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use super::progress::Progress;
 use super::remote::Remote;
 use super::{Error, Event, Options, is_wanted};
 use crate::db::{self, Db, JobState, Outcome, RunTotals};
-use crate::mirror::Root;
+use crate::mirror::{DaemonLock, Root};
 use crate::nbia::{Client, Traffic};
 use crate::plan::Selection;
 
@@ -106,7 +105,7 @@ impl Report {
     }
 
     /// Why it ended so, for those who read the history.
-    fn reason(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<String> {
         let left = (self.left > 0).then(|| format!("{} series are still queued", self.left));
         let parked = (self.totals.parked > 0).then(|| format!("{} series are parked", self.totals.parked));
         let rejected = (self.rejected_rows > 0)
@@ -119,7 +118,16 @@ impl Report {
 impl Cycle {
     /// Takes the root and brings what a dead process left to an end.
     pub async fn open(path: &Path, setup: Setup) -> Result<Arc<Self>, Error> {
-        let root = Arc::new(Root::lock(path)?);
+        Self::open_root(Root::lock(path)?, setup).await
+    }
+
+    /// The same for the daemon of a root, which never makes one.
+    pub async fn open_again(held: &DaemonLock, setup: Setup) -> Result<Arc<Self>, Error> {
+        Self::open_root(Root::lock_again(held)?, setup).await
+    }
+
+    async fn open_root(root: Root, setup: Setup) -> Result<Arc<Self>, Error> {
+        let root = Arc::new(root);
         if root.has_lost_its_record().map_err(Error::Disk)? {
             let finding = "the file is empty, and there is a tree".to_owned();
             return Err(db::Error::Damaged { path: root.state_file(), finding }.into());
@@ -152,8 +160,8 @@ impl Cycle {
         Ok(Arc::new(cycle))
     }
 
-    /// Makes this process the one daemon of the root for as long as the file is held, also between its cycles.
-    pub fn lock_for_daemon(&self) -> Result<File, Error> {
+    /// Makes this process the one daemon of the root for as long as the lock is held, also between its cycles.
+    pub fn lock_for_daemon(&self) -> Result<DaemonLock, Error> {
         Ok(self.root.lock_for_daemon()?)
     }
 

@@ -1,10 +1,13 @@
 //! Who is told how a run ended: a command of the lab, an address.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -17,8 +20,19 @@ use crate::nbia::{self, post_json};
 
 /// Of the series that a run has given up so many are told of by name.
 const MOST_PARKED_TOLD: u32 = 100;
+/// What is none of its business.
+const WITHHELD: [&str; 8] = [
+    "CREDENTIALS_DIRECTORY",
+    "NOTIFY_SOCKET",
+    "TCIA_MIRROR_API_KEY",
+    "TCIA_MIRROR_CLIENT_SECRET",
+    "TCIA_MIRROR_PASSWORD",
+    "TCIA_MIRROR_TOKEN",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
 /// Of the end of what a hook says so much is logged.
-const LAST_WORDS: usize = 500;
+const LAST_WORDS: u64 = 500;
 
 /// Who is told, and how long telling may take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,7 +83,7 @@ enum HookError {
     Post(#[from] nbia::Error),
     #[error("cannot run it")]
     Run(#[from] std::io::Error),
-    #[error("{status}: {words}")]
+    #[error("{status}; its last words: {words}")]
     Ended { status: std::process::ExitStatus, words: String },
     #[error("it took longer than {}", humantime::format_duration(*.0))]
     TooSlow(Duration),
@@ -128,7 +142,8 @@ impl Hooks {
         if let Some(address) = &self.webhook
             && let Err(error) = post_json(address, json.clone(), self.timeout).await
         {
-            warn!("the webhook at {} did not take the news: {}", address.authority(), chain(&error));
+            let host = address.host_str().unwrap_or_default();
+            warn!("the webhook at {host} did not take the news: {}", chain(&error));
         }
         if let Some((program, arguments)) = self.command.split_first()
             && let Err(error) = self.run(program, arguments, &json).await
@@ -138,9 +153,15 @@ impl Hooks {
     }
 
     async fn run(&self, program: &str, arguments: &[String], json: &str) -> Result<(), HookError> {
+        // not a pipe: what it leaves running may hold that open for ever
+        let mut words = tempfile::tempfile()?;
         let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.kill_on_drop(true).spawn()?;
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(words.try_clone()?);
+        for name in WITHHELD {
+            command.env_remove(name);
+        }
+        let mut child = command.kill_on_drop(true).process_group(0).spawn()?;
+        let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let mut input = child.stdin.take();
         let whole = async {
             if let Some(input) = &mut input {
@@ -148,19 +169,29 @@ impl Hooks {
                 drop(input.write_all(json.as_bytes()).await);
             }
             drop(input.take());
-            child.wait_with_output().await
+            child.wait().await
         };
-        let output = tokio::time::timeout(self.timeout, whole)
-            .await
-            .map_err(|_late| HookError::TooSlow(self.timeout))??;
-        if output.status.success() {
-            return Ok(());
+        let Ok(status) = tokio::time::timeout(self.timeout, whole).await else {
+            // what it has started ends with it
+            if let Some(Err(error)) = group.map(|group| kill_process_group(group, Signal::KILL)) {
+                warn!("the command `{program}` cannot be ended: {error}");
+            }
+            return Err(HookError::TooSlow(self.timeout));
+        };
+        match status? {
+            status if status.success() => Ok(()),
+            status => Err(HookError::Ended { status, words: end_of(&mut words)? }),
         }
-        let words = String::from_utf8_lossy(&output.stderr);
-        let from = words.len().saturating_sub(LAST_WORDS);
-        let from = (from..=words.len()).find(|at| words.is_char_boundary(*at)).unwrap_or(from);
-        Err(HookError::Ended { status: output.status, words: words[from..].trim().to_owned() })
     }
+}
+
+/// The end of a text, on one line.
+fn end_of(text: &mut File) -> std::io::Result<String> {
+    let length = text.metadata()?.len();
+    text.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
+    let mut end = Vec::new();
+    text.read_to_end(&mut end)?;
+    Ok(String::from_utf8_lossy(&end).split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]

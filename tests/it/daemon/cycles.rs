@@ -1,6 +1,7 @@
 //! What it does and says from its start to its end.
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -190,4 +191,40 @@ fn quiet_hours_hold_a_cycle_back() {
 
     assert_eq!(daemon.stop(), Some(143));
     assert_eq!(fake.requests(), [""; 0]);
+}
+
+#[test]
+fn a_root_that_was_moved_away_is_not_made_anew_and_is_known_when_it_is_back() {
+    let catalogue = Catalogue::small(2, 2, 500);
+    let (_source, fake, lab) = lab_of(&catalogue, "[daemon]\ninterval = \"100ms\"");
+    let daemon = Supervised::start(&lab, None);
+    daemon.logs("the cycle has ended: done, 2 series placed");
+    let asked = fake.requests_of("getImage").len();
+
+    std::fs::create_dir(lab.beside("other")).unwrap();
+    Command::new("mv").arg(lab.root()).arg(lab.beside("other")).status().unwrap();
+    daemon.logs("is not the mirror any more that was there at the start");
+    let was_made = lab.root().exists();
+    Command::new("mv").arg(lab.beside("other").join("mirror")).arg(lab.root()).status().unwrap();
+    daemon.logs("the cycle has ended: done, 0 series placed");
+
+    assert!(!was_made);
+    assert_eq!(fake.requests_of("getImage").len(), asked);
+    assert_eq!(daemon.stop(), Some(143));
+    assert_sound(&lab.root());
+}
+
+#[test]
+fn the_bandwidth_holds_for_a_cycle_of_many_series() {
+    let (_source, _fake, lab) =
+        lab_of(&Catalogue::small(12, 1, 8_000), "[daemon]\nbandwidth = [\"00:00-24:00 20kB/s\"]");
+    let daemon = Supervised::start(&lab, None);
+    daemon.logs("a cycle begins");
+    let began = Instant::now();
+
+    daemon.logs("the cycle has ended: done, 12 series placed");
+
+    // a hundred kilobytes, of which a second's worth passes at once
+    assert!(began.elapsed() > Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(daemon.stop(), Some(143));
 }

@@ -43,8 +43,9 @@ fn a_cycle_that_fails_does_not_end_the_daemon_and_is_told_of_once_and_so_is_its_
 
     assert!(tree(&lab.root()) == catalogue.expected_tree(true));
     let told = told(&lab);
-    let [failed, recovered] = &told[..] else { panic!("{told:#?}") };
+    let [failed, recovered, changed] = &told[..] else { panic!("{told:#?}") };
     assert_eq!((&failed["occasion"], &recovered["occasion"]), (&"failure".into(), &"recovered".into()));
+    assert_eq!((&changed["occasion"], &changed["cycle"]), (&"changed".into(), &recovered["cycle"]));
     assert!(failed["error"].as_str().unwrap().contains("getCollectionValues answered 500"), "{failed:#}");
     assert_eq!(failed["cycle"]["outcome"], "failed");
     assert_eq!(recovered["error"], Value::Null);
@@ -105,4 +106,26 @@ fn a_webhook_gets_the_same_and_one_that_does_not_take_it_changes_nothing() {
     assert!(ended.stderr.contains("did not take the news: the webhook answered 500"), "{}", ended.stderr);
     assert!(ended.stderr.contains("took longer than 200ms"), "{}", ended.stderr);
     assert!(!ended.stderr.contains(secret), "{}", ended.stderr);
+}
+
+#[test]
+fn a_hook_learns_no_secret_and_a_redirect_tells_none_to_the_log() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let moved = "HTTP/1.1 301 Moved\r\nLocation: https://elsewhere.example/path-of-a-secret\r\nContent-Length: 0\r\n\r\n";
+    let server = runtime.block_on(RawServer::in_order([Answer::literal(moved)]));
+    let (_source, _fake, lab) = lab_of(&Catalogue::small(1, 1, 500), "");
+    let keeper = format!("command = [\"sh\", \"-c\", \"env > {}; exit 7\"]", lab.beside("told").display());
+    let address = format!("http://user:word-of-a-secret@{}/path-of-a-secret", server.authority());
+    configure(&lab, &format!("[hooks]\nwebhook = \"{address}\"\n{keeper}"));
+    let mut command = lab.command(&["-vv", "sync"]);
+
+    let ended =
+        command.env("TCIA_MIRROR_API_KEY", "key-of-a-secret").env("NOTIFY_SOCKET", "@x").output().unwrap();
+
+    let log = String::from_utf8(ended.stderr).unwrap();
+    assert!(log.contains("the webhook answered 301") && log.contains("exit status: 7"), "{log}");
+    assert!(!log.contains("of-a-secret"), "{log}");
+    let environment = fs::read_to_string(lab.beside("told")).unwrap();
+    assert!(!environment.contains("of-a-secret") && !environment.contains("NOTIFY_SOCKET"), "{environment}");
+    assert!(environment.contains("PATH="), "{environment}");
 }

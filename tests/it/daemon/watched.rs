@@ -1,5 +1,8 @@
 //! What those see who watch the mirror over HTTP.
 
+use std::io::Write;
+use std::process::Command;
+
 use super::Supervised;
 use super::cycles::{configure, lab_of};
 use crate::support::catalogue::Catalogue;
@@ -75,5 +78,28 @@ fn the_metrics_say_what_the_record_says() {
     described -= page.lines().filter(|line| line.starts_with("# TYPE tcia_mirror_disk_free_inodes")).count();
     assert_eq!(described, tcia_mirror::metrics::ALL.len() - 1, "{page}");
     assert!(status.contains("\"done\":3") && status.contains("\"instances\":6"), "{status}");
+    assert_eq!(daemon.stop(), Some(143));
+}
+
+#[test]
+fn a_record_that_was_mended_is_read_again() {
+    let (_source, _fake, lab) = lab_of(&Catalogue::small(1, 1, 500), SERVED);
+    let mut daemon = Supervised::start(&lab, None);
+    let authority = daemon.authority();
+    daemon.waits();
+    let record = lab.root().join(".tcia-mirror/state.sqlite");
+    let copy = lab.beside("backup.sqlite");
+    let ask = || Supervised::ask(&authority, "/api/status");
+
+    std::fs::copy(&record, &copy).unwrap();
+    let before = ask();
+    std::fs::File::create(lab.beside("damaged")).unwrap().write_all(&[7; 4096]).unwrap();
+    Command::new("mv").arg(lab.beside("damaged")).arg(&record).status().unwrap();
+    let damaged = ask();
+    Command::new("mv").arg(&copy).arg(&record).status().unwrap();
+    let mended = ask();
+
+    assert!(before.starts_with("HTTP/1.1 200") && mended.starts_with("HTTP/1.1 200"), "{mended}");
+    assert!(damaged.starts_with("HTTP/1.1 500"), "{damaged}");
     assert_eq!(daemon.stop(), Some(143));
 }
