@@ -352,7 +352,7 @@ impl Daemon {
                 self.report(None);
                 match report.reason() {
                     None => {
-                        info!("the cycle has ended: {outcome}, {placed} series placed; the next one at {at}")
+                        info!("the cycle has ended: {outcome}, {placed} series placed; the next one at {at}");
                     }
                     Some(reason) => {
                         warn!(

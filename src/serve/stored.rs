@@ -127,7 +127,7 @@ fn dos(at: civil::DateTime) -> (u16, u16) {
         return (0x21, 0);
     };
     let date = year << 9 | part(at.month()) << 5 | part(at.day());
-    (date, part(at.hour()) << 11 | part(at.minute()) << 5 | part(at.second()) / 2)
+    (date, part(at.hour()) << 11 | part(at.minute()) << 5 | (part(at.second()) / 2))
 }
 
 /// Numbers one after the other, the least byte first.

@@ -268,14 +268,17 @@ async fn a_single_image_comes_in_parts_and_not_again_to_who_has_it() {
     let (middle, end) = (ask("range", "bytes=65535-65600").await, ask("range", "bytes=-5").await);
     let (beyond, known) = (ask("range", "bytes=10000000-").await, ask("if-none-match", &tag).await);
 
-    let sha256: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(tag, format!("\"{sha256}\""));
+    assert_eq!(tag, format!("\"{}\"", hex(&Sha256::digest(&bytes))));
     assert_eq!((middle.0, middle.1.as_deref()), (206, Some("bytes 65535-65600/10000000")));
     assert!(middle.3 == bytes[65_535..=65_600] && middle.2.as_deref() == Some("66"));
     assert_eq!((end.0, end.1.as_deref()), (206, Some("bytes 9999995-9999999/10000000")));
     assert!(end.3 == bytes[9_999_995..]);
     assert_eq!((beyond.0, beyond.1.as_deref(), beyond.3.len()), (416, Some("bytes */10000000"), 0));
     assert_eq!((known.0, known.3.len()), (304, 0));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 #[tokio::test]
