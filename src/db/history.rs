@@ -36,7 +36,7 @@ pub struct RunReport {
     pub started_at: String,
     /// When it ended, when it did.
     pub finished_at: Option<String>,
-    /// How it ended: the word of an [`Outcome`].
+    /// How it ended: the word of an [`Outcome`](super::Outcome).
     pub outcome: Option<String>,
     /// Why it ended so, where the outcome alone does not say.
     pub reason: Option<String>,
