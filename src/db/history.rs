@@ -167,7 +167,7 @@ fn run_report(connection: &Connection, row: &Row<'_>) -> Result<RunReport, Error
 }
 
 fn changes(connection: &Connection, run_id: i64) -> Result<RunChanges, Error> {
-    let sql = "SELECT change, count(*) FROM series_change WHERE run_id = ?1 GROUP BY change";
+    let sql = "SELECT change, series FROM change_sum WHERE run_id = ?1";
     let mut changes = RunChanges::default();
     let counted = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
     for (change, count) in read_all(connection, sql, [run_id], counted)? {
