@@ -13,6 +13,7 @@ mod md5;
 mod metadata;
 mod outlet;
 mod pack;
+mod page;
 mod refusal;
 mod request;
 mod served;
@@ -78,7 +79,7 @@ const UP: [&str; 4] =
 
 /// Every endpoint of every dialect, `up`, and how the mirror does.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
-    let mut router = health::routes();
+    let mut router = health::routes().merge(page::routes());
     for path in UP {
         router = router.route(path, get(async || ([(CONTENT_TYPE, "text/plain")], "up")));
     }
@@ -161,6 +162,7 @@ pub async fn run(
     let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
     let overdue = async {
         stop.cancelled().await;
+        mirror.leave();
         tokio::time::sleep(DRAIN).await;
     };
     let served = tokio::select! {
