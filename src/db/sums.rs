@@ -65,14 +65,14 @@ async fn happen(db: &Db, (run_id, row): (i64, i64), event: Event) {
         Event::Listed { collection, file_size } => {
             list(db, 2, &[Series { file_size, ..series(COLLECTIONS[collection], &uid) }]).await;
         }
-        Event::Queued => drop(db.enqueue(run_id, vec![row], 0).await.unwrap()),
+        Event::Queued => db.enqueue(run_id, vec![row], 0).await.unwrap(),
         Event::Claimed => drop(db.claim(run_id, i64::MAX).await.unwrap()),
         Event::Placed { path, day, size_bytes } => {
             let instances = vec![instance(&format!("{uid}.1"), size_bytes)];
             db.begin_commit(intent(row, &uid, PATHS[path]), instances).await.unwrap();
             db.complete(row, day * 86_400).await.unwrap();
         }
-        Event::Parked => drop(db.fail(row, Failure::Park, "reset".to_owned(), 1).await.unwrap()),
+        Event::Parked => db.fail(row, Failure::Park, "reset".to_owned(), 1).await.unwrap(),
         Event::Withdrawn => {
             let enough = Confirmation { listings: 1, seconds_apart: 0 };
             db.count_absences(run_id, &CollectionName::new("A"), i64::MAX, 1, enough).await.unwrap();

@@ -26,7 +26,7 @@ pub(super) fn announcement(view: &View) -> Markup {
         Grade::Trouble => "The mirror is in trouble.",
     };
     let work = match view.under_way() {
-        Some(run) => format!("{} is under way.", run.command),
+        Some(run) => format!("Under way: {}.", run.command),
         None => "Nothing is under way.".to_owned(),
     };
     html! { strong class=(grade.word()) { (verdict) } " " (work) }
@@ -83,7 +83,7 @@ fn of_disk(view: &View) -> Markup {
     };
     // file systems that do not count them say that there is no end of them
     let inodes = Some(space.free_inodes).filter(|inodes| *inodes < u64::MAX);
-    let more = html! { @if let Some(inodes) = inodes { (count(inodes)) " files may be made" } };
+    let more = html! { @if let Some(inodes) = inodes { "room for " (counted(inodes, "file", "files")) } };
     figure("Disk free", &html! { (bytes(space.free_bytes)) }, &more)
 }
 
@@ -134,7 +134,7 @@ fn collection(one: &CollectionReport, synced_to: Option<&str>, now: i64) -> Mark
         tr role="row" {
             th scope="row" role="rowheader" { (text(&one.collection)) }
             td role="cell" data-label="Progress" {
-                (progress("Series in the tree", one.done, one.series)) (percent(one.done, one.series)) " %"
+                div { (progress("Series in the tree", one.done, one.series)) (percent(one.done, one.series)) " %" }
             }
             td.number role="cell" data-label="Series" { (count(one.done)) " of " (count(one.series)) }
             td.number role="cell" data-label="Instances" { (count(one.instances)) }

@@ -34,6 +34,16 @@ use view::View;
 /// The page may load its own style, script and icon, listen to its own server, and nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The sections in their order: which part of the page each shows, and its heading.
+const SECTIONS: [(&str, &str); 7] = [
+    ("glance", "At a glance"),
+    ("running", "Under way"),
+    ("parked", "Parked series"),
+    ("cycles", "Last runs"),
+    ("plots", "Over time"),
+    ("collections", "Collections"),
+    ("remarks", "Strange answers of the service"),
+];
 const STYLE: &str = include_str!("status.css");
 const SCRIPT: &str = include_str!("status.js");
 const ICON: &str = include_str!("status.svg");
@@ -146,29 +156,23 @@ impl Page {
                     span #stream role="status" { "A snapshot." }
                     " " noscript { a href="/" { "Load it again" } }
                 }
+                nav aria-label="Parts of this page" {
+                    ul { @for (id, title) in SECTIONS { li { a href={ "#" (id) "-title" } { (title) } } } }
+                }
             }
         }
     }
 
     fn main(&self) -> Markup {
-        let section = |id: &'static str, title: &str| {
-            let heading = format!("{id}-title");
-            html! {
-                section aria-labelledby=(heading) {
-                    h2 id=(heading) { (title) }
-                    div id=(id) data-live { (self.part(id)) }
-                }
-            }
-        };
         html! {
             main #main tabindex="-1" {
-                (section("glance", "At a glance"))
-                (section("running", "Under way"))
-                (section("parked", "Parked series"))
-                (section("cycles", "Last runs"))
-                (section("plots", "Over time"))
-                (section("collections", "Collections"))
-                (section("remarks", "Strange answers of the service"))
+                @for (id, title) in SECTIONS {
+                    @let heading = format!("{id}-title");
+                    section aria-labelledby=(heading) {
+                        h2 id=(heading) tabindex="-1" { (title) }
+                        div id=(id) data-live { (self.part(id)) }
+                    }
+                }
             }
         }
     }

@@ -4,14 +4,15 @@ use jiff::Timestamp;
 use maud::{Markup, PreEscaped, html};
 
 use super::view::View;
-use super::words::bytes;
+use super::words::{bytes, counted};
 use crate::db::{Day, RunReport};
 
 const WIDTH: u64 = 360;
 const HEIGHT: u64 = 150;
 /// Where the curve lies between the labels.
-const LEFT: u64 = 4;
-const TOP: u64 = 18;
+const LEFT: u64 = 58;
+const RIGHT: u64 = WIDTH - 4;
+const TOP: u64 = 12;
 const BOTTOM: u64 = 128;
 /// Points of a curve: more would not be seen.
 const POINTS: usize = 180;
@@ -42,13 +43,13 @@ impl Frame<'_> {
                 svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } role="img" aria-labelledby=(title) aria-describedby=(description) {
                     desc id=(description) { (self.description) }
                     @for (y, value) in [(TOP, self.most), (half, self.most / 2)] {
-                        line.grid x1=(LEFT) x2=(WIDTH - LEFT) y1=(y) y2=(y) {}
-                        text x=(LEFT) y=(y - 4) { (bytes(value)) }
+                        line.grid x1=(LEFT) x2=(RIGHT) y1=(y) y2=(y) {}
+                        text.end x=(LEFT - 6) y=(y + 4) { (bytes(value)) }
                     }
                     (curve)
-                    line.axis x1=(LEFT) x2=(WIDTH - LEFT) y1=(BOTTOM) y2=(BOTTOM) {}
+                    line.axis x1=(LEFT) x2=(RIGHT) y1=(BOTTOM) y2=(BOTTOM) {}
                     text x=(LEFT) y=(BOTTOM + 15) { (self.first) }
-                    text.end x=(WIDTH - LEFT) y=(BOTTOM + 15) { (self.last) }
+                    text.end x=(RIGHT) y=(BOTTOM + 15) { (self.last) }
                 }
                 p.description { (self.description) }
             }
@@ -79,12 +80,12 @@ fn throughput(history: &[RunReport]) -> Markup {
     let downloaded = |run: &&RunReport| run.totals.downloaded_bytes;
     let most = runs.iter().map(downloaded).max().unwrap_or(0);
     let description = format!(
-        "The last {} that ended, from {} to {}: at most {}, the last one {}.",
-        if runs.len() == 1 { "run".to_owned() } else { format!("{} runs", runs.len()) },
+        "{} since {}: {} at most, {} by the last one on {}.",
+        counted(runs.len() as u64, "run", "runs"),
         date(&first.started_at),
-        date(&last.started_at),
         bytes(most),
-        bytes(downloaded(last))
+        bytes(downloaded(last)),
+        date(&last.started_at)
     );
     let (first, last) = (date(&first.started_at), date(&last.started_at));
     Frame { id: "throughput", title: "Downloaded by each run", description: &description, most, first, last }
@@ -92,7 +93,7 @@ fn throughput(history: &[RunReport]) -> Markup {
 }
 
 fn bars(runs: &[&RunReport], most: u64) -> Markup {
-    let step = (WIDTH - 2 * LEFT) * 10 / runs.len().max(12) as u64;
+    let step = (RIGHT - LEFT) * 10 / runs.len().max(12) as u64;
     html! {
         @for (index, run) in (0..).zip(runs) {
             @let height = height(run.totals.downloaded_bytes, most).max(5);
@@ -116,13 +117,12 @@ fn grown(days: &[Day]) -> Vec<Day> {
 
 fn growth(days: &[Day]) -> Markup {
     let grown = grown(days);
-    let (Some(first), Some(last)) = (days.first(), grown.last()) else {
+    let (Some(first), Some(last)) = (grown.first(), grown.last()) else {
         return html! { p { "Nothing lies in the tree yet." } };
     };
     let (from, to) = (day(first.day), day(last.day));
     let description = format!(
-        "What lies in the tree, by the day on which it was placed: {} on {from}, {} on {to}.",
-        bytes(first.bytes),
+        "What lies in the tree, by the day on which it was placed: {} since {from}.",
         bytes(last.bytes)
     );
     let frame = Frame {
@@ -149,12 +149,12 @@ fn area(grown: &[Day], most: u64) -> Markup {
     let kept = (0..grown.len()).filter(|index| (grown.len() - 1 - index).is_multiple_of(every));
     let points = kept.map(|index| {
         let point = grown[index];
-        let x = LEFT * 10 + point.day.abs_diff(first.day) * (WIDTH - 2 * LEFT) * 10 / length;
+        let x = LEFT * 10 + point.day.abs_diff(first.day) * (RIGHT - LEFT) * 10 / length;
         format!("{},{}", tenths(x), tenths(BOTTOM * 10 - height(point.bytes, most)))
     });
     let points = points.collect::<Vec<_>>().join(" ");
     html! {
-        polygon.area points=(PreEscaped(format!("{LEFT},{BOTTOM} {points} {},{BOTTOM}", WIDTH - LEFT))) {}
+        polygon.area points=(PreEscaped(format!("{LEFT},{BOTTOM} {points} {RIGHT},{BOTTOM}"))) {}
         polyline.curve points=(PreEscaped(points)) {}
     }
 }
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(grown, [day(9, 0), day(10, 5), day(12, 12)]);
         let drawn = area(&grown, 12).into_string();
         assert!(
-            drawn.contains(r#"<polyline class="curve" points="4.0,128.0 121.3,82.2 356.0,18.0">"#),
+            drawn.contains(r#"<polyline class="curve" points="58.0,128.0 157.3,79.7 356.0,12.0">"#),
             "{drawn}"
         );
     }
@@ -185,6 +185,6 @@ mod tests {
 
         let points = drawn.split("points=\"").nth(2).unwrap().split('"').next().unwrap();
         assert!((100..=POINTS).contains(&points.split(' ').count()), "{points}");
-        assert!(points.ends_with("356.0,18.0"), "{points}");
+        assert!(points.ends_with("356.0,12.0"), "{points}");
     }
 }

@@ -6,6 +6,9 @@ use super::view::View;
 use super::words::{ago, bytes, count, counted, text};
 use crate::db::{FailedTry, ParkedSeries, RunningSeries};
 
+/// Parked series that are shown at once; the others are folded away, so that what follows is found.
+const UNFOLDED: usize = 10;
+
 pub(super) fn running(view: &View) -> Markup {
     let status = &view.overview.status;
     let Some(run) = view.under_way() else {
@@ -61,19 +64,35 @@ pub(super) fn parked(view: &View) -> Markup {
     if shown.is_empty() {
         return html! { p { "None." } };
     }
+    let (first, rest) = shown.split_at(shown.len().min(UNFOLDED));
+    html! {
+        p {
+            (count(all)) " series " (if all == 1 { "was" } else { "were" }) " given up"
+            @if all > shown.len() as u64 {
+                "; the last " (count(shown.len() as u64)) " are shown, " code { "tcia-mirror status" } " names all"
+            }
+            ". " code { "tcia-mirror retry" } " asks for them again."
+        }
+        (all_given_up(first, "The last ones", view.now))
+        @if !rest.is_empty() {
+            details #earlier-parked {
+                summary #earlier-parked-summary { (count(rest.len() as u64)) " more" }
+                (all_given_up(rest, "Those before", view.now))
+            }
+        }
+    }
+}
+
+fn all_given_up(parked: &[ParkedSeries], caption: &str, now: i64) -> Markup {
     html! {
         table role="table" {
-            caption {
-                (count(all)) " series " (if all == 1 { "was" } else { "were" }) " given up"
-                @if all > shown.len() as u64 { "; the last " (count(shown.len() as u64)) " are shown, " code { "tcia-mirror status" } " names all" }
-                ". " code { "tcia-mirror retry" } " asks for them again."
-            }
+            caption { (caption) }
             thead role="rowgroup" {
                 tr role="row" {
                     @for name in ["Series", "Why", "Tries", "Since"] { th scope="col" role="columnheader" { (name) } }
                 }
             }
-            tbody role="rowgroup" { @for one in shown { (given_up(one, view.now)) } }
+            tbody role="rowgroup" { @for one in parked { (given_up(one, now)) } }
         }
     }
 }
