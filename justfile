@@ -26,6 +26,10 @@ machete:
 unit-file:
     tests/units/run
 
+# The status page in Chromium; leaves pictures in target/page.
+page:
+    tests/page/run
+
 demo:
     cargo run --locked --release -- demo
 

@@ -27,6 +27,22 @@ pub struct RunChanges {
     pub parked: u64,
 }
 
+impl RunChanges {
+    /// Each number that is not 0, and what happened to so many series.
+    pub fn named(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        let all = [
+            (self.new, "new"),
+            (self.revised, "revised"),
+            (self.moved, "moved"),
+            (self.restored, "restored"),
+            (self.described, "described anew"),
+            (self.withdrawn, "withdrawn"),
+            (self.parked, "parked"),
+        ];
+        all.into_iter().filter(|(series, _)| *series > 0)
+    }
+}
+
 /// One run of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {

@@ -31,15 +31,20 @@ pub(super) fn cycles(view: &View) -> Markup {
 }
 
 fn row(run: &RunReport, now: i64) -> Markup {
+    // the figures of a run are written down at its end
+    let has_ended = run.outcome.is_some();
     let took = run.finished_at.as_ref().and_then(|finished| between(&run.started_at, finished));
     html! {
         tr role="row" {
             th scope="row" role="rowheader" { (text(&run.command)) ", " (ago(&run.started_at, now)) }
             td role="cell" data-label="Outcome" { div { (outcome(run)) } }
             td role="cell" data-label="Changes" { (changes(&run.changes)) }
-            td.number role="cell" data-label="Downloaded" { (bytes(run.totals.downloaded_bytes)) }
+            td.number role="cell" data-label="Downloaded" {
+                @if has_ended { (bytes(run.totals.downloaded_bytes)) } @else { "–" }
+            }
             td.number role="cell" data-label="Requests" {
-                (count(run.totals.requests)) @if run.totals.retries > 0 { ", " (count(run.totals.retries)) " again" }
+                @if has_ended { (count(run.totals.requests)) } @else { "–" }
+                @if run.totals.retries > 0 { ", " (count(run.totals.retries)) " again" }
             }
             td.number role="cell" data-label="Took" { @if let Some(took) = took { (span(took)) } @else { "–" } }
         }
@@ -55,16 +60,6 @@ fn outcome(run: &RunReport) -> Markup {
 }
 
 fn changes(changes: &RunChanges) -> Markup {
-    let changes = [
-        (changes.new, "new"),
-        (changes.revised, "revised"),
-        (changes.moved, "moved"),
-        (changes.restored, "restored"),
-        (changes.described, "described anew"),
-        (changes.withdrawn, "withdrawn"),
-        (changes.parked, "parked"),
-    ];
-    let told = changes.iter().filter(|(series, _)| *series > 0);
-    let told: Vec<_> = told.map(|(series, what)| format!("{} {what}", count(*series))).collect();
+    let told: Vec<_> = changes.named().map(|(series, what)| format!("{} {what}", count(series))).collect();
     html! { (if told.is_empty() { "none".to_owned() } else { told.join(", ") }) }
 }
