@@ -29,6 +29,10 @@ unit-file:
 clients:
     tests/clients/run
 
+# The status page in Chromium; leaves pictures in target/page.
+page:
+    tests/page/run
+
 demo:
     cargo run --locked --release -- demo
 

@@ -4,6 +4,9 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use crate::dicom::is_obeyed;
+pub(super) use crate::dicom::plain;
+
 /// Writes a line of data.
 pub(super) fn data(line: &str) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
@@ -30,23 +33,12 @@ pub(super) fn is_watched() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Text of the service without what a terminal would obey.
-pub(super) fn plain(text: &str) -> String {
-    text.replace(is_obeyed, "\u{FFFD}")
-}
-
 /// The same JSON in other letters: what a terminal would obey can only stand in a string, where it may be escaped.
 pub(super) fn escaped(json: &str) -> String {
     let escape = |character: char| {
         if is_obeyed(character) { format!("\\u{:04x}", u32::from(character)) } else { character.to_string() }
     };
     if json.contains(is_obeyed) { json.chars().map(escape).collect() } else { json.to_owned() }
-}
-
-/// Control characters, and what turns the direction of writing around, so that a text reads as another one.
-fn is_obeyed(character: char) -> bool {
-    let is_direction = matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    character.is_control() || is_direction
 }
 
 /// `1.5 GB`, as disks are sold.

@@ -54,6 +54,7 @@ fn guard(listen: SocketAddr, allow_remote: bool) -> Result<(), UsageError> {
 
 fn announce(listener: &TcpListener) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
+    print::talk(&format!("status page at http://{address}/"));
     for dialect in Dialect::ALL {
         print::talk(&format!("serving {dialect} at http://{address}{}", dialect.description().path));
     }

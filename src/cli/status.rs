@@ -67,18 +67,7 @@ fn show(status: &db::Status) -> anyhow::Result<()> {
 
 /// One run in a line.
 fn sentence(run: &RunReport) -> String {
-    let changes = &run.changes;
-    let changes = [
-        (changes.new, "new"),
-        (changes.revised, "revised"),
-        (changes.moved, "moved"),
-        (changes.restored, "restored"),
-        (changes.described, "described anew"),
-        (changes.withdrawn, "withdrawn"),
-        (changes.parked, "parked"),
-    ];
-    let changes = changes.iter().filter(|(series, _)| *series > 0);
-    let changes: Vec<_> = changes.map(|(series, what)| format!(", {series} {what}")).collect();
+    let changes: Vec<_> = run.changes.named().map(|(series, what)| format!(", {series} {what}")).collect();
     let outcome = run.outcome.as_deref().unwrap_or("under way");
     let reason =
         run.reason.as_deref().map(|reason| format!(": {}", print::plain(reason))).unwrap_or_default();

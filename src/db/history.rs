@@ -27,6 +27,22 @@ pub struct RunChanges {
     pub parked: u64,
 }
 
+impl RunChanges {
+    /// Each number that is not 0, and what happened to so many series.
+    pub fn named(&self) -> impl Iterator<Item = (u64, &'static str)> {
+        let all = [
+            (self.new, "new"),
+            (self.revised, "revised"),
+            (self.moved, "moved"),
+            (self.restored, "restored"),
+            (self.described, "described anew"),
+            (self.withdrawn, "withdrawn"),
+            (self.parked, "parked"),
+        ];
+        all.into_iter().filter(|(series, _)| *series > 0)
+    }
+}
+
 /// One run of a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunReport {
@@ -167,7 +183,7 @@ fn run_report(connection: &Connection, row: &Row<'_>) -> Result<RunReport, Error
 }
 
 fn changes(connection: &Connection, run_id: i64) -> Result<RunChanges, Error> {
-    let sql = "SELECT change, count(*) FROM series_change WHERE run_id = ?1 GROUP BY change";
+    let sql = "SELECT change, series FROM change_sum WHERE run_id = ?1";
     let mut changes = RunChanges::default();
     let counted = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?));
     for (change, count) in read_all(connection, sql, [run_id], counted)? {

@@ -15,6 +15,7 @@ mod job;
 #[cfg(test)]
 mod job_model;
 mod listing;
+mod overview;
 mod placement;
 mod reader;
 mod removal;
@@ -22,6 +23,8 @@ mod report;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
+#[cfg(test)]
+mod sums;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -41,6 +44,7 @@ pub use catalogue::ListedSeries;
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
 pub use job::{Failure, JobState, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
+pub use overview::{Day, Overview, RunningSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
 pub use reader::Reader;
 pub use removal::WithdrawnSeries;
@@ -52,10 +56,11 @@ pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
 
 /// Every migration, in order.
-pub const MIGRATIONS: [(&str, &str); 3] = [
+pub const MIGRATIONS: [(&str, &str); 4] = [
     ("0001_record.sql", include_str!("../../migrations/0001_record.sql")),
     ("0002_changes.sql", include_str!("../../migrations/0002_changes.sql")),
     ("0003_history.sql", include_str!("../../migrations/0003_history.sql")),
+    ("0004_sums.sql", include_str!("../../migrations/0004_sums.sql")),
 ];
 /// Requests that may wait for the writing thread.
 const QUEUE: usize = 64;

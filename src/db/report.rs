@@ -1,6 +1,6 @@
 //! What `status` and the status page show.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
 use super::catalogue::read_all;
@@ -124,28 +124,38 @@ impl Reader {
     /// The state of the mirror at a time (UTC seconds).
     pub fn status(&self, now: i64) -> Result<Status, Error> {
         let connection = self.connection();
-        let collections = collections(connection)?;
-        let bytes_left = bytes_left(connection)?;
-        let rate_bytes_s = heartbeat(connection, now)?.map(|beat| beat.rate_bytes_s);
-        Ok(Status {
-            series: state_counts(connection)?,
-            instances: collections.iter().map(|collection| collection.instances).sum(),
-            bytes: collections.iter().map(|collection| collection.bytes).sum(),
-            bytes_left,
-            rate_bytes_s,
-            eta_s: rate_bytes_s.filter(|rate| *rate > 0).map(|rate| bytes_left.div_ceil(rate)),
-            collections,
-            parked: parked(connection)?,
-            watermarks: watermarks(connection)?,
-            last_cycle: last_runs(connection, 1)?.pop(),
-            remarks: remarks(connection)?,
-        })
+        status(connection, now, parked(connection)?, remarks(connection, u32::MAX)?)
     }
+}
+
+/// The state of the mirror with those lists that may be long.
+pub(super) fn status(
+    connection: &Connection,
+    now: i64,
+    parked: Vec<ParkedSeries>,
+    remarks: Vec<Remark>,
+) -> Result<Status, Error> {
+    let collections = collections(connection)?;
+    let bytes_left = bytes_left(connection)?;
+    let rate_bytes_s = heartbeat(connection, now)?.map(|beat| beat.rate_bytes_s);
+    Ok(Status {
+        series: state_counts(connection)?,
+        instances: collections.iter().map(|collection| collection.instances).sum(),
+        bytes: collections.iter().map(|collection| collection.bytes).sum(),
+        bytes_left,
+        rate_bytes_s,
+        eta_s: rate_bytes_s.filter(|rate| *rate > 0).map(|rate| bytes_left.div_ceil(rate)),
+        collections,
+        parked,
+        watermarks: watermarks(connection)?,
+        last_cycle: last_runs(connection, 1)?.pop(),
+        remarks,
+    })
 }
 
 fn state_counts(connection: &Connection) -> Result<StateCounts, Error> {
     let mut counts = StateCounts::default();
-    let sql = "SELECT state, count(*) FROM series_job GROUP BY state";
+    let sql = "SELECT state, sum(series) FROM job_sum GROUP BY state";
     for (state, count) in
         read_all(connection, sql, [], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?
     {
@@ -162,10 +172,11 @@ fn state_counts(connection: &Connection) -> Result<StateCounts, Error> {
 }
 
 fn collections(connection: &Connection) -> Result<Vec<CollectionReport>, Error> {
-    let sql = "SELECT collection, count(*), count(placement.series_id), coalesce(sum(instance_count), 0),
-                   coalesce(sum(size_bytes), 0)
-               FROM series_job JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
-               GROUP BY collection ORDER BY collection";
+    let sql = "WITH asked AS (SELECT collection, sum(series) AS series FROM job_sum GROUP BY collection),
+                   placed AS (SELECT collection, sum(series) AS series, sum(instances) AS instances, sum(bytes) AS bytes
+                              FROM placement_sum GROUP BY collection)
+               SELECT collection, asked.series, coalesce(placed.series, 0), coalesce(instances, 0), coalesce(bytes, 0)
+               FROM asked LEFT JOIN placed USING (collection) WHERE asked.series > 0 ORDER BY collection";
     read_all(connection, sql, [], |row| {
         Ok(CollectionReport {
             collection: row.get(0)?,
@@ -178,8 +189,7 @@ fn collections(connection: &Connection) -> Result<Vec<CollectionReport>, Error> 
 }
 
 fn bytes_left(connection: &Connection) -> Result<u64, Error> {
-    let sql = "SELECT coalesce(sum(file_size), 0) FROM series_job JOIN series USING (series_id)
-               WHERE state IN ('queued', 'running')";
+    let sql = "SELECT coalesce(sum(listed_bytes), 0) FROM job_sum WHERE state IN ('queued', 'running')";
     Ok(as_size(connection.query_row(sql, [], |row| row.get(0))?))
 }
 
@@ -192,14 +202,24 @@ fn heartbeat(connection: &Connection, now: i64) -> Result<Option<Heartbeat>, Err
 fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
     let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at, series_id
                FROM series_job JOIN series USING (series_id) WHERE state = 'parked' ORDER BY series_instance_uid";
-    read_all(connection, sql, [], |row| {
-        Ok(ParkedSeries {
-            series_instance_uid: row.get(0)?,
-            reason: row.get(1)?,
-            attempts: row.get(2)?,
-            since: as_time(row.get(3)?),
-            failures: failures(connection, row.get(4)?)?,
-        })
+    read_all(connection, sql, [], |row| parked_series(connection, row))
+}
+
+/// The series that were given up last.
+pub(super) fn parked_last(connection: &Connection, most: u32) -> Result<Vec<ParkedSeries>, Error> {
+    let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at, series_id
+               FROM series_job JOIN series USING (series_id) WHERE state = 'parked'
+               ORDER BY changed_at DESC, series_id LIMIT ?1";
+    read_all(connection, sql, [most], |row| parked_series(connection, row))
+}
+
+fn parked_series(connection: &Connection, row: &Row<'_>) -> Result<ParkedSeries, Error> {
+    Ok(ParkedSeries {
+        series_instance_uid: row.get(0)?,
+        reason: row.get(1)?,
+        attempts: row.get(2)?,
+        since: as_time(row.get(3)?),
+        failures: failures(connection, row.get(4)?)?,
     })
 }
 
@@ -222,9 +242,9 @@ fn watermarks(connection: &Connection) -> Result<Vec<WatermarkReport>, Error> {
     })
 }
 
-fn remarks(connection: &Connection) -> Result<Vec<Remark>, Error> {
-    let sql = "SELECT kind = 'rejected', subject, remark FROM walk_remark ORDER BY remark_id";
-    read_all(connection, sql, [], |row| {
+pub(super) fn remarks(connection: &Connection, most: u32) -> Result<Vec<Remark>, Error> {
+    let sql = "SELECT kind = 'rejected', subject, remark FROM walk_remark ORDER BY remark_id LIMIT ?1";
+    read_all(connection, sql, [most], |row| {
         Ok(Remark { is_rejected_row: row.get(0)?, subject: row.get(1)?, remark: row.get(2)? })
     })
 }

@@ -1,10 +1,11 @@
 //! The words of the field: UIDs valid by construction, Collection → Patient → Study → Series → Instance,
-//! and the part of a DICOM file that identifies it.
+//! the part of a DICOM file that identifies it, and what of a text may be shown.
 //!
 //! Knows no network, no disk and no database; everything else may import it.
 
 mod header;
 mod hierarchy;
+mod plain;
 mod uid;
 
 pub use header::{HEADER_LIMIT, HeaderError, IdentifyingHeader, identify};
@@ -12,4 +13,5 @@ pub use hierarchy::{
     CollectionName, Instance, Patient, PatientId, Series, SeriesFingerprint, SeriesPlace, SeriesVersion,
     Study,
 };
+pub use plain::{is_obeyed, plain};
 pub use uid::{LONGEST_UID, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, Uid, UidError};

@@ -46,7 +46,7 @@ async fn ready(State(mirror): State<Arc<ServedMirror>>) -> Response {
     }
 }
 
-fn lack_of_space(mirror: &ServedMirror) -> Option<String> {
+pub(super) fn lack_of_space(mirror: &ServedMirror) -> Option<String> {
     let least = mirror.least();
     match mirror.root().space() {
         Err(error) => Some(format!("the root cannot be looked at: {error}")),

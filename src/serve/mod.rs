@@ -13,6 +13,7 @@ mod md5;
 mod metadata;
 mod outlet;
 mod pack;
+mod page;
 mod partial;
 mod refusal;
 mod request;
@@ -100,7 +101,7 @@ const PACKED: [&str; 7] = [
 
 /// Every endpoint of every dialect, `up`, and how the mirror does.
 pub fn router(mirror: Arc<ServedMirror>) -> Router {
-    let mut router = health::routes();
+    let mut router = health::routes().merge(page::routes());
     for path in UP {
         router = router.route(path, get(async || ([(CONTENT_TYPE, "text/plain")], "up")));
     }
@@ -184,6 +185,7 @@ pub async fn run(
     let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
     let overdue = async {
         stop.cancelled().await;
+        mirror.leave();
         tokio::time::sleep(DRAIN).await;
     };
     let served = tokio::select! {

@@ -15,6 +15,7 @@ use tracing::{debug, error};
 use super::health::Least;
 use super::outlet::{self, Inlet, Outlet};
 use super::pack::Packing;
+use super::page::Watch;
 use super::turns::Turns;
 use crate::db::{self, Reader};
 use crate::mirror::{Root, RootError};
@@ -89,6 +90,8 @@ pub struct ServedMirror {
     tasks: TaskTracker,
     stop: CancellationToken,
     packing: Packing,
+    leaving: CancellationToken,
+    watch: Watch,
     least: Least,
     clock: fn() -> Timestamp,
     trouble: Mutex<Option<String>>,
@@ -108,6 +111,8 @@ impl ServedMirror {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             packing: Packing::Deflated,
+            leaving: CancellationToken::new(),
+            watch: Watch::new(),
             least: Least::default(),
             clock: || Timestamp::MAX,
             trouble: Mutex::default(),
@@ -149,8 +154,25 @@ impl ServedMirror {
         (self.clock)().as_second()
     }
 
+    /// Sends those away who only watch.
+    pub(super) fn leave(&self) {
+        self.leaving.cancel();
+    }
+
+    /// Those who watch.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// Goes on with something by itself until those who watch are sent away.
+    pub(super) fn go_on(&self, something: impl Future<Output = ()> + Send + 'static) {
+        let leaving = self.leaving.clone();
+        drop(self.tasks.spawn(async move { leaving.run_until_cancelled_owned(something).await }));
+    }
+
     /// Cuts every answer that is under way and waits until nothing reads the mirror any more.
     pub(super) async fn close(&self) {
+        self.leave();
         self.stop.cancel();
         self.lists.close();
         self.images.close();

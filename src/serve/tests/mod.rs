@@ -5,6 +5,7 @@ mod formats;
 mod images;
 mod lists;
 mod md5;
+mod page;
 mod refusals;
 mod server;
 mod slow_clients;
