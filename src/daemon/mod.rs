@@ -316,13 +316,18 @@ impl Daemon {
 
     /// Tells the server what keeps the mirror from being ready.
     fn report(&self, running: Option<&Running>) {
-        let Some(served) = &self.served else { return };
+        if let Some(served) = &self.served {
+            served.report(self.complaint(running));
+        }
+    }
+
+    fn complaint(&self, running: Option<&Running>) -> Option<String> {
         let (last, schedule) = (self.last_any.unwrap_or(self.began), &self.setup.orders.options.schedule);
         // what quiet hours have held back begins a moment after them
         let is_held = after(self.quiet_until, LOOK + LOOK) > self.now();
         let is_overdue = running.is_none() && !is_held && schedule.is_overdue(last, self.now());
         let overdue = is_overdue.then(|| format!("no cycle has come to its end since {last}"));
-        served.report(self.trouble.clone().or(overdue));
+        self.trouble.clone().or(overdue)
     }
 
     /// Decides what comes after a cycle, and tells of it.
@@ -331,9 +336,11 @@ impl Daemon {
             let left = ended.map_or(0, |report| report.left);
             return info!("stopped in a cycle; {left} series are queued, the next start goes on");
         }
-        if running.pause.is_cancelled() {
+        let is_whole = ended.as_ref().is_ok_and(|report| report.left == 0);
+        if running.pause.is_cancelled() && !is_whole {
             self.next = Next { at: self.now(), task: Some(running.task) };
-            return;
+            // what has come before the pause is no news of the cycle that goes on
+            return self.tell(running.began, ended).await;
         }
         self.next = self.next_after(running, &ended);
         let at = self.at_the_clock(self.next.at);

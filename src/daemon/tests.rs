@@ -326,3 +326,38 @@ async fn a_failure_that_lasts_is_told_of_once_a_day_and_its_end_as_well() {
     ];
     assert_eq!(told, expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cycle_that_ends_whole_in_quiet_hours_is_not_repeated() {
+    let mut options = every(24 * HOUR);
+    options.schedule.quiet_hours = vec!["12:30-14:00".parse().unwrap()];
+    let mut stage = Stage::new(options, Vec::new());
+    let cycles = Rc::clone(&stage.cycles);
+    // it does not mind the pause: its last series has begun
+    stage.setup.as_mut().unwrap().orders.work = Box::new(move |assignment| {
+        cycles.borrow_mut().push((assignment.task, Duration::ZERO));
+        Box::pin(async {
+            sleep(HOUR).await;
+            well(clock())
+        })
+    });
+
+    let cycles = stage.run_for(6 * HOUR).await;
+
+    assert_eq!(cycles.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_quiet_hours_hold_back_is_not_overdue() {
+    for (quiet, is_overdue) in [("00:00-24:00", false), ("02:00-03:00", true)] {
+        let mut options = every(HOUR);
+        options.schedule.quiet_hours = vec![quiet.parse().unwrap()];
+        let stage = Stage::new(options, vec![at_once(well)]);
+        let mut daemon = Daemon::new(stage.setup.unwrap(), LastCycles::default());
+
+        SET.set(5 * 3600);
+        daemon.look_at(None);
+
+        assert_eq!(daemon.complaint(None).is_some(), is_overdue, "{quiet}");
+    }
+}
