@@ -17,6 +17,12 @@ const fn metric(name: &'static str, labels: &'static [&'static str], help: &'sta
 
 /// 1, with the release.
 pub const BUILD: Metric = metric("tcia_mirror_build_info", &["version"], "1, with the release that answers");
+/// 1 when `/readyz` says so.
+pub const READY: Metric = metric(
+    "tcia_mirror_ready",
+    &[],
+    "1 when the mirror is kept as it should be, 0 when `/readyz` says why not",
+);
 /// Series by state.
 pub const SERIES: Metric =
     metric("tcia_mirror_series", &["state"], "Series that were asked for, by the state of their jobs");
@@ -84,8 +90,9 @@ pub const FREE_INODES: Metric = metric(
 );
 
 /// All of them, as they are documented.
-pub const ALL: [Metric; 19] = [
+pub const ALL: [Metric; 20] = [
     BUILD,
+    READY,
     SERIES,
     INSTANCES,
     BYTES,

@@ -89,7 +89,7 @@ impl Story {
 struct Server {
     base_url: Url,
     stop: CancellationToken,
-    task: JoinSet<std::io::Result<()>>,
+    task: JoinSet<()>,
 }
 
 impl Server {

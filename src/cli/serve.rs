@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tracing::warn;
 
 use super::arguments::{DownloadFlags, Global, Serve};
 use super::exit::{Exit, UsageError};
@@ -14,7 +15,7 @@ use super::session::{clock, configure_locally};
 use super::signals::Signals;
 use crate::config::Config;
 use crate::nbia::Dialect;
-use crate::serve::{self, Least, ServedMirror};
+use crate::serve::{self, Guard, Least, ServedMirror};
 
 /// How long answers under way may take after the first signal, before the process ends by force.
 const GRACE: Duration = Duration::from_secs(15);
@@ -25,7 +26,7 @@ pub(super) async fn run(global: &Global, command: Serve) -> anyhow::Result<Exit>
     let signals = Signals::listen(GRACE)?;
     let (listener, mirror) = begin(&config, listen).await?;
     announce(&listener)?;
-    serve::run(listener, mirror, signals.drain.clone()).await?;
+    serve::run(listener, mirror, signals.drain.clone()).await;
     Ok(signals.received().unwrap_or(Exit::Done))
 }
 
@@ -37,8 +38,14 @@ pub(super) async fn begin(
     guard(listen, config.serve.allow_remote)?;
     let disk = &config.sync.disk;
     let least = Least { free_bytes: disk.min_free, free_inodes: disk.min_free_inodes };
-    let mirror =
-        Arc::new(ServedMirror::open(&config.root)?.watched(least, clock).packed(config.serve.packing));
+    let token = config.serve_token()?;
+    if token.is_none() && !listen.ip().is_loopback() {
+        warn!(
+            "whoever reaches {listen} may read the mirror: [serve] token_file names a token if that is not meant"
+        );
+    }
+    let mirror = ServedMirror::open(&config.root)?.watched(least, clock).packed(config.serve.packing);
+    let mirror = Arc::new(mirror.guarded(Guard { connections: config.serve.connections, token }));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     Ok((listener, mirror))
 }

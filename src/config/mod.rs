@@ -2,6 +2,7 @@
 //!
 //! Each module declares its own options; this one fills them. Nothing else reads the environment.
 
+mod secret;
 mod service;
 mod unit;
 
@@ -11,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
 
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
 use crate::plan::Selection;
 use crate::{daemon, fetch, nbia, serve, sync};
+use secret::secret;
 use service::{Service, Services};
 use unit::{BandwidthThen, ByteSize, PartOfDay, PerSecond, Period, RequestRate, TimeOfDay, Zone};
 
@@ -68,6 +71,8 @@ pub struct Config {
     pub hooks: sync::Hooks,
     /// The server.
     pub serve: serve::Options,
+    /// The file that holds what its clients must bring.
+    pub serve_token_file: PathBuf,
     /// Whether the file says where it listens, so that the daemon serves as well.
     pub daemon_serves: bool,
     /// What is mirrored when no flag says so.
@@ -84,6 +89,11 @@ pub struct Select {
 }
 
 impl Config {
+    /// What clients of the server must bring, if anything: read only where it serves, for nobody else may be able to.
+    pub fn serve_token(&self) -> Result<Option<SecretString>, ConfigError> {
+        secret("SERVE_TOKEN", &self.serve_token_file, true)
+    }
+
     /// The service that is asked when nothing else tells which.
     pub fn first_service(&self) -> &nbia::Options {
         &self.services[0]
@@ -199,6 +209,8 @@ struct Serve {
     /// `None`: it is not written, and the usual one counts.
     listen: Option<SocketAddr>,
     allow_remote: bool,
+    token_file: PathBuf,
+    connections: usize,
     packing: String,
 }
 
@@ -251,6 +263,7 @@ impl Config {
             park_after: file.jobs.park_after.0,
             hooks: hooks(&file.hooks)?,
             serve: serve_options(&file)?,
+            serve_token_file: file.serve.token_file.clone(),
             daemon_serves: file.serve.listen.is_some(),
             select: selections(&file),
         })
@@ -281,11 +294,7 @@ fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
 fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
     let faulty = |message| ConfigError::Parse { path: "[jobs] fetch".into(), message };
     Ok(sync::Options {
-        parallel: usize::try_from(at_least_one(
-            "[limits] parallel",
-            u32::try_from(file.limits.parallel).unwrap_or(u32::MAX),
-        )?)
-        .unwrap_or(usize::MAX),
+        parallel: at_least_one("[limits] parallel", file.limits.parallel)?,
         max_bytes: None,
         jobs: sync::JobOptions {
             attempts: at_least_one("[jobs] attempts", file.jobs.attempts)?,
@@ -362,6 +371,7 @@ fn serve_options(file: &File) -> Result<serve::Options, ConfigError> {
         listen: file.serve.listen.unwrap_or(usual.listen),
         allow_remote: file.serve.allow_remote,
         packing: file.serve.packing.parse().map_err(faulty)?,
+        connections: at_least_one("[serve] connections", file.serve.connections)?,
     })
 }
 
@@ -384,8 +394,8 @@ fn selections(file: &File) -> Vec<Select> {
     file.select.iter().map(of).collect()
 }
 
-fn at_least_one(what: &'static str, found: u32) -> Result<u32, ConfigError> {
-    if found > 0 { Ok(found) } else { Err(ConfigError::TooSmall { what, found: 0, least: 1 }) }
+fn at_least_one<N: Default + PartialEq>(what: &'static str, found: N) -> Result<N, ConfigError> {
+    if found == N::default() { Err(ConfigError::TooSmall { what, found: 0, least: 1 }) } else { Ok(found) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
@@ -503,7 +513,13 @@ impl Default for Hooks {
 impl Default for Serve {
     fn default() -> Self {
         let serve = serve::Options::default();
-        Self { listen: None, allow_remote: serve.allow_remote, packing: serve.packing.to_string() }
+        Self {
+            listen: None,
+            allow_remote: serve.allow_remote,
+            token_file: PathBuf::new(),
+            connections: serve.connections,
+            packing: serve.packing.to_string(),
+        }
     }
 }
 

@@ -1,19 +1,17 @@
 //! `[service]` and `[[service]]`: addresses, keys, limits of each.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use secrecy::SecretString;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use super::secret::secret;
 use super::unit::{PerSecond, RequestRate};
-use super::{ConfigError, File, at_least_one, text_variable, unreadable};
+use super::{ConfigError, File, at_least_one, text_variable};
 use crate::nbia;
 
-/// Names of the secrets: `TCIA_MIRROR_<NAME>`, `TCIA_MIRROR_<NAME>_FILE`, and in small letters the credential.
 const API_KEY: &str = "API_KEY";
 const TOKEN: &str = "TOKEN";
 const PASSWORD: &str = "PASSWORD";
@@ -244,37 +242,10 @@ fn named_dialect(name: &str) -> Result<Option<nbia::Dialect>, ConfigError> {
     name.parse().map(Some).map_err(faulty)
 }
 
-/// A secret: from the environment, from a file that the environment or the configuration names, or from systemd.
-fn secret(
-    name: &str,
-    configured: &Path,
-    takes_environment: bool,
-) -> Result<Option<SecretString>, ConfigError> {
-    let variable = |name: &str| if takes_environment { text_variable(name) } else { Ok(None) };
-    let direct = format!("TCIA_MIRROR_{name}");
-    if let Some(value) = variable(&direct)? {
-        return told(&direct, &value).map(Some);
-    }
-    let named = variable(&format!("{direct}_FILE"))?.map(PathBuf::from);
-    let configured = Some(configured).filter(|path| !path.as_os_str().is_empty()).map(Path::to_owned);
-    let credentials = variable("CREDENTIALS_DIRECTORY")?;
-    let credential = credentials.map(|directory| Path::new(&directory).join(name.to_lowercase()));
-    let file = named.or(configured).or_else(|| credential.filter(|path| path.is_file()));
-    let Some(file) = file else { return Ok(None) };
-    let value = fs::read_to_string(&file).map_err(|source| unreadable(&file, source))?;
-    told(&file.display().to_string(), &value).map(Some)
-}
-
-/// A secret without the line end that editors add; one that is empty is a mistake that would only show as a refusal.
-fn told(place: &str, value: &str) -> Result<SecretString, ConfigError> {
-    match value.trim() {
-        "" => Err(ConfigError::EmptySecret { place: place.to_owned() }),
-        value => Ok(value.to_owned().into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use secrecy::ExposeSecret;
 
     use super::super::parse;

@@ -164,7 +164,7 @@ pub async fn run(setup: Setup) -> Result<(), Error> {
     }
     daemon.work(&mut servers).await?;
     while let Some(served) = servers.join_next().await {
-        served.map_err(Error::Task)?.map_err(Error::Server)?;
+        served.map_err(Error::Task)?;
     }
     daemon.telling.join_all().await;
     Ok(())
@@ -201,7 +201,7 @@ impl Daemon {
         info!("the next cycle begins at {}", self.at_the_clock(self.next.at));
     }
 
-    async fn work(&mut self, servers: &mut JoinSet<std::io::Result<()>>) -> Result<(), Error> {
+    async fn work(&mut self, servers: &mut JoinSet<()>) -> Result<(), Error> {
         let mut running = None;
         Supervisor::ready();
         loop {
@@ -226,7 +226,7 @@ impl Daemon {
                 Some(()) = self.setup.hangups.recv(), if !is_stopping => self.reload(),
                 Some(served) = servers.join_next(), if !is_stopping => {
                     self.setup.stop.cancel();
-                    served.map_err(Error::Task)?.map_err(Error::Server)?;
+                    served.map_err(Error::Task)?;
                 }
                 () = tokio::time::sleep(look_again) => {}
             }

@@ -11,9 +11,16 @@ use crate::mirror::Space;
 type Values<'a> = Vec<(Vec<&'a str>, u64)>;
 
 /// The whole page; `runs` has the one that began last at its end.
-pub(super) fn text(status: &Status, runs: &[RunSum], space: Option<Space>) -> prometheus::Result<String> {
+pub(super) fn text(
+    status: &Status,
+    runs: &[RunSum],
+    space: Option<Space>,
+    is_ready: bool,
+) -> prometheus::Result<String> {
     let page = Registry::new();
-    for (metric, values) in of_the_mirror(status).into_iter().chain(of_the_disk(space)).chain(of_last(runs)) {
+    for (metric, values) in
+        of_the_mirror(status, is_ready).into_iter().chain(of_the_disk(space)).chain(of_last(runs))
+    {
         let gauge = GaugeVec::new(Opts::new(metric.name, metric.help), metric.labels)?;
         for (labels, value) in values {
             gauge.get_metric_with_label_values(&labels)?.set(float(value));
@@ -30,7 +37,7 @@ pub(super) fn text(status: &Status, runs: &[RunSum], space: Option<Space>) -> pr
     TextEncoder::new().encode_to_string(&page.gather())
 }
 
-fn of_the_mirror(status: &Status) -> Vec<(Metric, Values<'_>)> {
+fn of_the_mirror(status: &Status, is_ready: bool) -> Vec<(Metric, Values<'_>)> {
     let states = &status.series;
     let states = [
         ("queued", states.queued),
@@ -43,6 +50,7 @@ fn of_the_mirror(status: &Status) -> Vec<(Metric, Values<'_>)> {
     let whole = status.watermarks.iter().filter(|mark| mark.narrowed_by.is_empty());
     vec![
         (metrics::BUILD, one_of(&[env!("CARGO_PKG_VERSION")], 1)),
+        (metrics::READY, one_of(&[], is_ready.into())),
         (metrics::SERIES, states.iter().map(|(state, series)| (vec![*state], *series)).collect()),
         (metrics::INSTANCES, one_of(&[], status.instances)),
         (metrics::BYTES, one_of(&[], status.bytes)),

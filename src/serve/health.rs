@@ -12,6 +12,8 @@ use axum::routing::get;
 use super::exposition;
 use super::served::{Fault, ServedMirror};
 
+/// Where the server says that it is alive.
+pub(super) const ALIVE: &str = "/healthz";
 const JSON: &str = "application/json";
 /// The text format of Prometheus.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,7 +29,7 @@ pub struct Least {
 
 pub(super) fn routes() -> Router<Arc<ServedMirror>> {
     Router::new()
-        .route("/healthz", get(async || "ok"))
+        .route(ALIVE, get(async || "ok"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
@@ -37,13 +39,17 @@ pub(super) fn routes() -> Router<Arc<ServedMirror>> {
 async fn ready(State(mirror): State<Arc<ServedMirror>>) -> Response {
     let read = Arc::clone(&mirror).read(|mirror, reader| {
         reader.history(1)?;
-        Ok(lack_of_space(mirror))
+        Ok(complaint(mirror))
     });
-    let complaint = read.await.unwrap_or_else(|fault| Some(fault.to_string()));
-    match complaint.or_else(|| mirror.trouble()) {
+    match read.await.unwrap_or_else(|fault| Some(fault.to_string())) {
         None => "ready\n".into_response(),
         Some(complaint) => (StatusCode::SERVICE_UNAVAILABLE, format!("{complaint}\n")).into_response(),
     }
+}
+
+/// Why the mirror is not kept as it should be.
+fn complaint(mirror: &ServedMirror) -> Option<String> {
+    lack_of_space(mirror).or_else(|| mirror.trouble())
 }
 
 pub(super) fn lack_of_space(mirror: &ServedMirror) -> Option<String> {
@@ -70,8 +76,9 @@ async fn status(State(mirror): State<Arc<ServedMirror>>) -> Response {
 
 async fn metrics(State(mirror): State<Arc<ServedMirror>>) -> Response {
     let read = mirror.read(|mirror, reader| {
-        let space = mirror.root().space().ok();
-        Ok(exposition::text(&reader.status(mirror.now())?, &reader.run_sums()?, space).map_err(other)?)
+        let (status, runs) = (reader.status(mirror.now())?, reader.run_sums()?);
+        let (space, is_ready) = (mirror.root().space().ok(), complaint(mirror).is_none());
+        Ok(exposition::text(&status, &runs, space, is_ready).map_err(other)?)
     });
     answer(read.await, EXPOSITION)
 }

@@ -4,8 +4,10 @@
 //! would have said it; and what those who watch the mirror are told. Endpoint names, parameters, columns and dates come from the table of dialects, which is all
 //! that this module knows of `nbia`. Writes nothing, neither to the tree nor to the record, and asks no service.
 
+mod connection;
 mod exposition;
 mod format;
+mod guard;
 mod health;
 mod image;
 mod list;
@@ -24,8 +26,6 @@ mod tests;
 mod turns;
 
 use std::collections::BTreeSet;
-use std::future::IntoFuture;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +35,7 @@ use axum::body::Bytes;
 use axum::extract::{self, DefaultBodyLimit, FromRequest, RawQuery, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{Extensions, HeaderMap, StatusCode, Version};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use tokio::net::TcpListener;
@@ -43,6 +44,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tracing::debug;
 
+pub use guard::Guard;
 pub use health::Least;
 pub use pack::Packing;
 pub use served::{OpenError, ServedMirror};
@@ -70,6 +72,8 @@ pub struct Options {
     pub allow_remote: bool,
     /// How series are packed.
     pub packing: Packing,
+    /// Connections that are open at a time; the next ones wait.
+    pub connections: usize,
 }
 
 impl Default for Options {
@@ -79,6 +83,7 @@ impl Default for Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8042)),
             allow_remote: false,
             packing: Packing::Stored,
+            connections: Guard::default().connections,
         }
     }
 }
@@ -172,28 +177,23 @@ fn answered(dialect: Dialect, endpoint: &'static EndpointDescription) -> MethodR
     }
 }
 
-/// Serves until it is told to stop, then lets what has begun end for [`DRAIN`] and cuts the rest.
+/// Serves those who are let in until it is told to stop, then lets what has begun end for [`DRAIN`] and cuts the rest.
 ///
 /// When it comes back, nothing reads the mirror any more.
-pub async fn run(
-    listener: TcpListener,
-    mirror: Arc<ServedMirror>,
-    stop: CancellationToken,
-) -> io::Result<()> {
+pub async fn run(listener: TcpListener, mirror: Arc<ServedMirror>, stop: CancellationToken) {
     let lists = CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_list);
-    let serving = axum::serve(listener, router(Arc::clone(&mirror)).layer(lists));
-    let serving = serving.with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router =
+        router(Arc::clone(&mirror)).layer(lists).layer(from_fn_with_state(Arc::clone(&mirror), guard::check));
     let overdue = async {
         stop.cancelled().await;
         mirror.leave();
         tokio::time::sleep(DRAIN).await;
     };
-    let served = tokio::select! {
-        served = serving.into_future() => served,
-        () = overdue => Ok(()),
-    };
+    tokio::select! {
+        () = connection::take(listener, router, mirror.guard().connections, &stop) => {}
+        () = overdue => {}
+    }
     mirror.close().await;
-    served
 }
 
 /// Whether an answer is worth packing: lists shrink to a tenth, images hardly do, and what is written bit by bit for

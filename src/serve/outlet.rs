@@ -5,7 +5,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, Write};
-use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use futures::stream::{self, StreamExt};
@@ -20,9 +19,6 @@ use super::turns::Place;
 const PIECE: usize = 64 << 10;
 /// Pieces that may wait for the client: 256 KiB an answer, and what is behind it waits too.
 const WAITING: usize = 4;
-/// How long a client may take nothing before it counts as gone: as long as the client of this program waits for a
-/// silent server.
-const CLIENT_SILENCE: Duration = Duration::from_mins(1);
 
 const STOPS: &str = "the server stops";
 const GONE: &str = "the client has gone away";
@@ -98,13 +94,12 @@ impl Outlet {
 
     /// Waits for the client, and meanwhile lets others work.
     async fn send_later(&self, piece: Piece) -> Result<(), &'static str> {
-        let taken = self.place.wait(tokio::time::timeout(CLIENT_SILENCE, self.sender.send(piece)));
+        let taken = self.place.wait(self.sender.send(piece));
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(STOPS),
             taken = taken => match taken {
-                Ok(Ok(sent)) => sent.map_err(|_closed| GONE),
-                Ok(Err(_elapsed)) => Err("the client takes nothing any more"),
+                Ok(sent) => sent.map_err(|_closed| GONE),
                 Err(_closed) => Err(STOPS),
             },
         }

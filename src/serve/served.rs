@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error};
 
+use super::guard::Guard;
 use super::health::Least;
 use super::outlet::{self, Inlet, Outlet};
 use super::pack::Packing;
@@ -90,6 +91,7 @@ pub struct ServedMirror {
     tasks: TaskTracker,
     stop: CancellationToken,
     packing: Packing,
+    guard: Guard,
     leaving: CancellationToken,
     watch: Watch,
     least: Least,
@@ -111,6 +113,7 @@ impl ServedMirror {
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             packing: Packing::Deflated,
+            guard: Guard::default(),
             leaving: CancellationToken::new(),
             watch: Watch::new(),
             least: Least::default(),
@@ -131,6 +134,12 @@ impl ServedMirror {
         Self { packing, ..self }
     }
 
+    /// The same for others than all who reach it.
+    #[must_use]
+    pub fn guarded(self, guard: Guard) -> Self {
+        Self { guard, ..self }
+    }
+
     /// Says why the mirror is not kept as it should be, or that it is.
     pub fn report(&self, trouble: Option<String>) {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
@@ -139,6 +148,10 @@ impl ServedMirror {
     /// Why the mirror is not kept as it should be.
     pub(super) fn trouble(&self) -> Option<String> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn guard(&self) -> &Guard {
+        &self.guard
     }
 
     pub(super) fn packing(&self) -> Packing {

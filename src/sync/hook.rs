@@ -21,12 +21,13 @@ use crate::nbia::{self, post_json};
 /// Of the series that a run has given up so many are told of by name.
 const MOST_PARKED_TOLD: u32 = 100;
 /// What is none of its business.
-const WITHHELD: [&str; 8] = [
+const WITHHELD: [&str; 9] = [
     "CREDENTIALS_DIRECTORY",
     "NOTIFY_SOCKET",
     "TCIA_MIRROR_API_KEY",
     "TCIA_MIRROR_CLIENT_SECRET",
     "TCIA_MIRROR_PASSWORD",
+    "TCIA_MIRROR_SERVE_TOKEN",
     "TCIA_MIRROR_TOKEN",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",

@@ -22,4 +22,5 @@ mod services;
 mod support;
 mod sync;
 mod trouble;
+mod two_mirrors;
 mod verify;

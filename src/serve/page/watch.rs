@@ -21,8 +21,6 @@ const EVERY: Duration = Duration::from_secs(2);
 pub(in crate::serve) const MOST_WATCHERS: usize = 32;
 /// After how long without an event a comment tells that the server is there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// How long a watcher may take nothing before it counts as gone.
-const SILENCE: Duration = Duration::from_mins(1);
 /// After how long a browser that has lost the stream asks for it again.
 const AGAIN: Duration = Duration::from_secs(5);
 
@@ -118,7 +116,7 @@ async fn tell(mut pages: watch::Receiver<Shown>, outlet: mpsc::Sender<Event>, _p
         let Some(page) = pages.borrow_and_update().clone() else { return };
         for part in page.news_since(&told) {
             let event = Event::default().event(part.id).retry(AGAIN).data(&part.html);
-            if outlet.send_timeout(event, SILENCE).await.is_err() {
+            if outlet.send(event).await.is_err() {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 
 mod first_server;
 mod formats;
+mod guard;
 mod images;
 mod lists;
 mod md5;
@@ -45,7 +46,7 @@ struct Served {
     root: TempDir,
     db: Db,
     stop: CancellationToken,
-    server: JoinSet<io::Result<()>>,
+    server: JoinSet<()>,
 }
 
 struct Answer {
@@ -75,10 +76,14 @@ impl Answer {
 
 impl Served {
     async fn new() -> Self {
-        Self::packed(Packing::Deflated).await
+        Self::set_up(|mirror| mirror).await
     }
 
     async fn packed(packing: Packing) -> Self {
+        Self::set_up(|mirror| mirror.packed(packing)).await
+    }
+
+    async fn set_up(how: impl FnOnce(ServedMirror) -> ServedMirror) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::lock(directory.path()).unwrap();
         let db = Db::open(&root.state_file()).unwrap();
@@ -87,7 +92,7 @@ impl Served {
         lay(&root, &db, &ct_series(), &[("1.8.1", b"only")], None).await;
         store_names(&db).await;
         drop(root);
-        let mirror = Arc::new(ServedMirror::open(directory.path()).unwrap().packed(packing));
+        let mirror = Arc::new(how(ServedMirror::open(directory.path()).unwrap()));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
@@ -114,6 +119,10 @@ impl Served {
         let request = self.http.post(format!("{}{path}", self.base)).body(form.to_owned());
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         Answer::read(request.bearer_auth("whoever").send().await.unwrap()).await
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.base.strip_prefix("http://").unwrap()).await.unwrap()
     }
 
     /// Sends a request, and of the answer takes no more than its status; gives that and the open connection.

@@ -159,9 +159,9 @@ async fn the_streams_end_at_once_when_the_server_stops() {
     let began = std::time::Instant::now();
     served.stop.cancel();
     let rest = until(&mut stream, "nothing has this text").await;
-    let ended = served.server.join_next().await.unwrap().unwrap();
+    served.server.join_next().await.unwrap().unwrap();
 
-    assert!(ended.is_ok() && rest.len() < 10_000);
+    assert!(rest.len() < 10_000);
     assert!(began.elapsed() < DRAIN / 2, "{:?}", began.elapsed());
 }
 

@@ -109,9 +109,8 @@ async fn a_server_that_is_told_to_stop_comes_back_and_leaves_the_port() {
     assert_eq!(served.get("/healthz").await.status, StatusCode::OK);
 
     served.stop.cancel();
-    let ended = served.server.join_next().await.unwrap().unwrap();
+    served.server.join_next().await.unwrap().unwrap();
 
-    assert!(ended.is_ok());
     assert!(served.http.get(format!("{}/healthz", served.base)).send().await.is_err());
 }
 
@@ -125,7 +124,7 @@ async fn a_client_that_leaves_in_the_middle_holds_nothing_up() {
     drop(answer);
     served.stop.cancel();
 
-    assert!(served.server.join_next().await.unwrap().unwrap().is_ok());
+    served.server.join_next().await.unwrap().unwrap();
 }
 
 #[test]

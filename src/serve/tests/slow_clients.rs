@@ -39,8 +39,7 @@ async fn images_go_out_past_clients_that_take_nothing() {
 
 /// Begins a form that is sent when the server says so.
 async fn begin_form(served: &Served) -> TcpStream {
-    let address = served.base.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut stream = served.connect().await;
     let head = format!(
         "POST {V4}/getMD5Hierarchy HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\
          Expect: 100-continue\r\nContent-Length: 21\r\n\r\n"
@@ -70,7 +69,7 @@ async fn a_form_is_taken_when_there_is_room_for_it() {
 
     assert_eq!(list.status, StatusCode::OK);
     let early = next.try_read(&mut [0; 8]);
-    assert_eq!(early.map_err(|error| error.kind()), Err(io::ErrorKind::WouldBlock));
+    assert_eq!(early.map_err(|error| error.kind()), Err(std::io::ErrorKind::WouldBlock));
     let mut first = begun.remove(0);
     first.write_all(b"SeriesInstanceUID=1.2").await.unwrap();
     wait_for(&mut first, "\r\n\r\nHTTP/1.1 200 OK").await;

@@ -45,9 +45,10 @@ fn a_disk_with_too_little_room_is_not_ready() {
     let authority = daemon.authority();
     daemon.waits();
 
-    let ready = Supervised::ask(&authority, "/readyz");
+    let (ready, metrics) = (Supervised::ask(&authority, "/readyz"), Supervised::ask(&authority, "/metrics"));
 
     assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("bytes are free at the root"), "{ready}");
+    assert!(metrics.contains("tcia_mirror_ready 0\n"), "{metrics}");
     assert_eq!(daemon.stop(), Some(143));
 }
 
@@ -64,6 +65,7 @@ fn the_metrics_say_what_the_record_says() {
 
     let bytes: u64 = catalogue.series.iter().map(crate::support::catalogue::SampleSeries::bytes).sum();
     for line in [
+        "tcia_mirror_ready 1".to_owned(),
         "tcia_mirror_series{state=\"done\"} 3".to_owned(),
         "tcia_mirror_series{state=\"parked\"} 0".to_owned(),
         "tcia_mirror_instances 6".to_owned(),
