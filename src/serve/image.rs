@@ -1,10 +1,10 @@
 //! The image endpoints: a series as a ZIP, with or without a licence, an instance as a DICOM file.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::header::{
     ACCEPT_RANGES, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
 };
@@ -173,7 +173,7 @@ async fn send_file(
     };
     let send = move |outlet: Outlet| {
         let mut out = Window { out: &outlet, passed: 0, range };
-        pack::copy_instance(&files, &found.path, &found.instance, &mut |piece| out.write_all(piece))?;
+        pack::copy_instance(&files, &found.path, &found.instance, &mut |piece| out.give(piece))?;
         Ok(outlet.finish()?)
     };
     let inlet = mirror.send_image(name.clone(), send).await?;
@@ -224,13 +224,13 @@ struct Window<'a> {
 }
 
 impl Window<'_> {
-    fn write_all(&mut self, piece: &[u8]) -> io::Result<()> {
+    fn give(&mut self, piece: Bytes) -> io::Result<()> {
         let begins = self.passed;
         self.passed += piece.len() as u64;
-        let Some(range) = &self.range else { return self.out.write_all(piece) };
+        let Some(range) = &self.range else { return self.out.give(piece) };
         let inside =
             |at: u64| usize::try_from(at.saturating_sub(begins)).unwrap_or(usize::MAX).min(piece.len());
-        self.out.write_all(&piece[inside(*range.start())..inside(range.end() + 1)])
+        self.out.give(piece.slice(inside(*range.start())..inside(range.end() + 1)))
     }
 }
 

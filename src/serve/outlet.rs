@@ -17,6 +17,8 @@ use super::turns::Place;
 
 /// Bytes that are sent at once.
 const PIECE: usize = 64 << 10;
+/// What is shorter is collected.
+const LEAST: usize = PIECE / 4;
 /// Pieces that may wait for the client: 256 KiB an answer, and what is behind it waits too.
 const WAITING: usize = 4;
 
@@ -66,6 +68,19 @@ impl Outlet {
         }
         self.send_buffer()?;
         self.send(Piece::End)
+    }
+
+    /// Sends bytes as they are, where they are many.
+    pub(super) fn give(&self, bytes: Bytes) -> io::Result<()> {
+        if bytes.len() < LEAST {
+            let mut out = self;
+            return out.write_all(&bytes);
+        }
+        if self.is_cut.get() {
+            return Ok(());
+        }
+        self.send_buffer()?;
+        self.send(Piece::Bytes(bytes))
     }
 
     /// Sends nothing more: whatever is still written is swallowed.

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
 
+use axum::body::Bytes;
 use jiff::civil;
 use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -87,6 +88,9 @@ enum Content<'a> {
     Instance(&'a Instance),
 }
 
+/// Where bytes go.
+pub(super) type Give<'a> = dyn FnMut(Bytes) -> io::Result<()> + 'a;
+
 type Zip<'a> = ZipWriter<StreamWriter<&'a Outlet>>;
 
 impl Naming {
@@ -136,14 +140,14 @@ impl Parcel {
         contents
     }
 
-    fn store(&self, mut out: &Outlet) -> Result<(), Fault> {
+    fn store(&self, outlet: &Outlet) -> Result<(), Fault> {
         let contents = self.contents();
         let entries: Vec<_> = contents.iter().map(entry).collect();
         for (entry, (_, content)) in entries.iter().zip(&contents) {
-            out.write_all(&entry.header(self.packed_at))?;
-            self.write(content, &mut out)?;
+            outlet.give(entry.header(self.packed_at).into())?;
+            self.write(content, &mut |bytes| outlet.give(bytes))?;
         }
-        Ok(out.write_all(&stored::directory(&entries, self.packed_at))?)
+        Ok(outlet.give(stored::directory(&entries, self.packed_at).into())?)
     }
 
     fn deflate(&self, outlet: &Outlet) -> Result<(), Fault> {
@@ -168,18 +172,16 @@ impl Parcel {
                 }
             };
             begun.map_err(io::Error::from)?;
-            self.write(&content, zip)?;
+            self.write(&content, &mut |bytes| zip.write_all(&bytes))?;
         }
         Ok(())
     }
 
-    fn write(&self, content: &Content<'_>, out: &mut impl Write) -> Result<(), Fault> {
+    fn write(&self, content: &Content<'_>, give: &mut Give<'_>) -> Result<(), Fault> {
         match content {
             Content::Directory => Ok(()),
-            Content::Text(text) => Ok(out.write_all(text)?),
-            Content::Instance(instance) => {
-                copy_instance(&self.files, &self.series.path, instance, &mut |piece| out.write_all(piece))
-            }
+            Content::Text(text) => Ok(give(text.to_vec().into())?),
+            Content::Instance(instance) => copy_instance(&self.files, &self.series.path, instance, give),
         }
     }
 }
@@ -221,26 +223,25 @@ pub(super) fn copy_instance(
     files: &SeriesFiles,
     series_path: &str,
     instance: &Instance,
-    write: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+    give: &mut Give<'_>,
 ) -> Result<(), Fault> {
     let path = || format!("{series_path}/{}", file_name(&instance.sop_instance_uid));
     let unreadable = |source| Fault::Tree { path: path(), source };
     let file = files.instance(&instance.sop_instance_uid).map_err(unreadable)?;
-    let (mut last, mut next) = (Vec::new(), Vec::new());
+    let mut last = Vec::new();
     let (mut size_bytes, mut crc32) = (0, crc32fast::Hasher::new());
     loop {
-        next.clear();
+        let mut next = Vec::with_capacity(READ_PIECE);
         let amount = (&file).take(READ_PIECE as u64).read_to_end(&mut next).map_err(unreadable)?;
         if amount == 0 {
             break;
         }
-        write(&last)?;
         size_bytes += amount as u64;
         crc32.update(&next);
-        std::mem::swap(&mut last, &mut next);
+        give(std::mem::replace(&mut last, next).into())?;
     }
     if (size_bytes, crc32.finalize()) != (instance.size_bytes, instance.crc32) {
         return Err(Fault::Damaged { path: path() });
     }
-    Ok(write(&last)?)
+    Ok(give(last.into())?)
 }
