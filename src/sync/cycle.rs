@@ -253,7 +253,7 @@ impl Cycle {
         work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
     ) -> Result<Report, Error> {
         let run_id = self.db.begin_run(command, self.first_remote().base_url(), self.now()).await?;
-        let outcome = work(run_id).await.map(|report| {
+        let outcome = self.beside_heartbeat(Box::pin(work(run_id))).await.map(|report| {
             let Report { totals, elapsed, .. } = self.so_far();
             Report { totals, elapsed, ..report }
         });

@@ -29,13 +29,26 @@ impl Cycle {
             let (cycle, halt) = (Arc::clone(self), halt.clone());
             workers.spawn(async move { cycle.worker(run_id, &halt).await });
         }
+        first_error(&mut workers, &halt).await
+    }
+
+    /// Tells beside some work, and until it ends, that this process is alive, and lets it begin nothing more where the
+    /// disk is full.
+    pub(super) async fn beside_heartbeat<T>(
+        &self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
         let over = CancellationToken::new();
-        let mut beat = JoinSet::new();
-        let (cycle, ended, stop_claims) = (Arc::clone(self), over.clone(), halt.clone());
-        beat.spawn(async move { cycle.heartbeat(&ended, &stop_claims).await });
-        let outcome = first_error(&mut workers, &halt).await;
-        over.cancel();
-        outcome.and(first_error(&mut beat, &halt).await)
+        let work = async {
+            let done = work.await;
+            over.cancel();
+            done
+        };
+        let (done, beat) = tokio::join!(work, self.heartbeat(&over));
+        match (done, beat) {
+            (Ok(_) | Err(Error::Stopped), Err(error)) => Err(error),
+            (done, _) => done,
+        }
     }
 
     async fn worker(self: Arc<Self>, run_id: i64, halt: &CancellationToken) -> Result<(), Error> {
@@ -87,7 +100,7 @@ impl Cycle {
         guard(self.root.space().map_err(Error::Disk)?, &self.options.disk)
     }
 
-    async fn heartbeat(&self, over: &CancellationToken, halt: &CancellationToken) -> Result<(), Error> {
+    async fn heartbeat(&self, over: &CancellationToken) -> Result<(), Error> {
         let mut ticks = interval(BEAT);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut before, mut rate) = (self.progress.arrived(), 0);
@@ -102,7 +115,7 @@ impl Cycle {
             before = arrived;
             self.db.beat(rate, self.now()).await?;
             if let Err(error) = self.guard_disk() {
-                halt.cancel();
+                self.halt.cancel();
                 return Err(error);
             }
         }

@@ -437,3 +437,19 @@ fn an_address_that_is_not_of_http_is_a_mistake_and_no_outage() {
 
     assert!(refused.stderr.contains("must begin with http://"), "{refused:?}");
 }
+
+#[test]
+fn a_run_that_still_lists_counts_as_under_way() {
+    let (_source, fake, lab) = lab(&Catalogue::small(1, 1, 500));
+    lab.run(&["mirror", "--collection", COLLECTION]).assert_code(0);
+    let rate = || lab.run(&["--json", "status"]).json()[0]["rate_bytes_s"].clone();
+    assert_eq!(rate(), Value::Null);
+    fake.script("getSeries", "", None, Fault::Stall);
+    let mut listing = lab.start(&["mirror", "--collection", COLLECTION]);
+
+    let is_seen = (0..1000).any(|_| rate() == 0);
+    listing.kill().unwrap();
+    listing.wait().unwrap();
+
+    assert!(is_seen);
+}
