@@ -153,7 +153,7 @@ struct Daemon {
     waits: u32,
 }
 
-/// Works until it is told to stop; an error is one of the server's, or of a record that cannot be read at the start.
+/// Works until it is told to stop; an error is that of a record that cannot be read at the start, or of a server that ended early.
 pub async fn run(setup: Setup) -> Result<(), Error> {
     let last = Reader::open(&setup.record)?.last_cycles()?;
     let mut servers = JoinSet::new();

@@ -148,8 +148,6 @@ pub enum Error {
     Disk(#[source] std::io::Error),
     #[error("a task ended early")]
     Task(#[source] tokio::task::JoinError),
-    #[error("cannot serve the mirror")]
-    Server(#[source] std::io::Error),
     #[error("stopped on request")]
     Stopped,
 }
