@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::error::Error;
-use crate::dicom::{HEADER_LIMIT, HeaderError, IdentifyingHeader, Instance, SeriesInstanceUid, identify};
+use crate::dicom::{
+    HEADER_LIMIT, HeaderError, IdentifyingHeader, SeriesInstanceUid, SopInstanceUid, identify,
+};
 use crate::mirror::{Incoming, Staging, StagingError};
 
 /// How much of a file is looked at first for its UIDs; doubled until they are found.
@@ -47,13 +49,13 @@ impl<'a> Arrival<'a> {
         self.incoming.write(bytes).map_err(|source| StagingError::Write { series, source }.into())
     }
 
-    /// Names the file and keeps it; drops it when it is not what it should be.
-    pub(super) fn finish(mut self, staging: &mut Staging) -> Result<Instance, Error> {
+    /// The file with the name that its header gives it; drops it when it is not what it should be.
+    pub(super) fn finish(mut self, staging: &Staging) -> Result<(Incoming, SopInstanceUid), Error> {
         if let Header::Wanted { beginning, .. } = &self.header {
             self.header = self.found(identify(beginning, true));
         }
         match self.header {
-            Header::Found(header) => Ok(staging.keep(self.incoming, header.sop_instance_uid)?),
+            Header::Found(header) => Ok((self.incoming, header.sop_instance_uid)),
             Header::Hopeless(error) => {
                 staging.discard(self.incoming)?;
                 Err(error)

@@ -11,7 +11,7 @@ use super::error::Error;
 use super::unpack::{Entry, Limits, UnpackError, ZipStream};
 use super::{Fetch, LISTED_SIZE_MARGIN};
 use crate::dicom::{Instance, SopInstanceUid};
-use crate::mirror::{Expected, Md5List, Staging, StagingError};
+use crate::mirror::{Expected, Grouped, Md5List, Staging, StagingError};
 use crate::nbia::{BodyReader, Image};
 
 /// Longest licence text.
@@ -42,7 +42,7 @@ enum EntryKind {
 }
 
 struct Unpacking {
-    staging: Staging,
+    grouped: Grouped,
     staged: mpsc::Sender<Instance>,
     progress: Arc<AtomicU64>,
     md5_list: Option<Md5List>,
@@ -61,7 +61,7 @@ impl Fetch {
         let limits = self.limits(expected);
         let reader = image.body.into_reader(&Handle::current());
         let mut unpacking = Unpacking {
-            staging,
+            grouped: Grouped::new(staging),
             staged: self.staged.clone(),
             progress: Arc::clone(&self.progress),
             md5_list: None,
@@ -70,15 +70,13 @@ impl Fetch {
         };
         let thread = tokio::task::spawn_blocking(move || {
             let ended = unpacking.read(ZipStream::new(reader, limits));
-            (unpacking, ended)
+            unpacking.end(ended)
         });
-        let (unpacking, ended) = thread.await.map_err(|source| Error::Thread { source })?;
-        let Unpacking { staging, md5_list, last, problem, .. } = unpacking;
-        let missing_list = image.md5_list_asked && md5_list.is_none();
-        let ended = ended.map_err(|error| self.by_the_listing(error, expected));
-        let ended = ended.and(problem.map_or(Ok(()), Err));
-        let ended = ended.and(if missing_list { Err(Error::NoMd5List) } else { Ok(()) });
-        Ok(Unpacked { staging, md5_list, last, ended })
+        let mut unpacked = thread.await.map_err(|source| Error::Thread { source })??;
+        let missing_list = image.md5_list_asked && unpacked.md5_list.is_none();
+        let ended = unpacked.ended.map_err(|error| self.by_the_listing(error, expected));
+        unpacked.ended = ended.and(if missing_list { Err(Error::NoMd5List) } else { Ok(()) });
+        Ok(unpacked)
     }
 
     /// A ZIP that holds more than the listing allows, and not more than the configuration does, contradicts the listing.
@@ -127,7 +125,7 @@ impl Unpacking {
                 EntryKind::Directory => {}
                 EntryKind::License => {
                     let text = read_text(&mut entry, "LICENSE", LONGEST_LICENSE)?;
-                    self.staging.keep_license(&text)?;
+                    self.grouped.staging().keep_license(&text)?;
                 }
                 EntryKind::Md5List => {
                     let text = read_text(&mut entry, "md5hashes.csv", LONGEST_MD5_LIST)?;
@@ -141,14 +139,10 @@ impl Unpacking {
 
     fn take(&mut self, entry: &mut Entry<'_, BodyReader>) -> Result<(), Error> {
         match self.stage(entry) {
-            Ok(instance) => {
-                self.last = Some(instance.sop_instance_uid.clone());
-                // nobody listens only when the run is over, and then the record is not needed
-                drop(self.staged.blocking_send(instance));
-            }
+            Ok(instance) => self.last = Some(instance),
             Err(Error::Staging(StagingError::Conflict { instance })) => {
                 // neither of the two can be believed
-                self.staging.remove(&instance)?;
+                self.grouped.remove(&instance)?;
                 self.problem.get_or_insert(StagingError::Conflict { instance }.into());
             }
             Err(error)
@@ -161,20 +155,39 @@ impl Unpacking {
         Ok(())
     }
 
-    fn stage(&mut self, entry: &mut Entry<'_, BodyReader>) -> Result<Instance, Error> {
-        let series = self.staging.series_instance_uid().clone();
-        let incoming = self.staging.begin()?;
+    fn stage(&mut self, entry: &mut Entry<'_, BodyReader>) -> Result<SopInstanceUid, Error> {
+        let series = self.grouped.staging().series_instance_uid().clone();
+        let incoming = self.grouped.begin()?;
         let mut arrival = Arrival::new(entry.name().to_string(), &series, incoming, &self.progress);
         loop {
             match entry.next_chunk() {
                 Ok(Some(bytes)) => arrival.write(bytes)?,
-                Ok(None) => return arrival.finish(&mut self.staging),
+                Ok(None) => break,
                 Err(error) => {
-                    arrival.discard(&self.staging)?;
+                    arrival.discard(self.grouped.staging())?;
                     return Err(error.into());
                 }
             }
         }
+        let (incoming, sop_instance_uid) = arrival.finish(self.grouped.staging())?;
+        let completed = self.grouped.keep(incoming, sop_instance_uid.clone())?;
+        report(&self.staged, completed);
+        Ok(sop_instance_uid)
+    }
+
+    /// Completes the last instances, also where the ZIP broke off.
+    fn end(self, ended: Result<(), Error>) -> Result<Unpacked, Error> {
+        let Self { grouped, staged, md5_list, last, problem, .. } = self;
+        let (staging, completed) = grouped.end()?;
+        report(&staged, completed);
+        Ok(Unpacked { staging, md5_list, last, ended: ended.and(problem.map_or(Ok(()), Err)) })
+    }
+}
+
+fn report(staged: &mpsc::Sender<Instance>, completed: Vec<Instance>) {
+    for instance in completed {
+        // nobody listens only when the run is over, and then the record is not needed
+        drop(staged.blocking_send(instance));
     }
 }
 

@@ -131,7 +131,11 @@ fn stage(
     loop {
         match take_piece(&mut reader, &mut arrival, limit) {
             Ok(true) => {}
-            Ok(false) => return arrival.finish(&mut lock(staging)),
+            Ok(false) => {
+                let mut staging = lock(staging);
+                let (incoming, sop_instance_uid) = arrival.finish(&staging)?;
+                return Ok(staging.keep(incoming, sop_instance_uid)?);
+            }
             Err(error) => {
                 arrival.discard(&lock(staging))?;
                 return Err(error);

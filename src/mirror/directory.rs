@@ -38,9 +38,9 @@ impl Directory {
         self.sub(name)
     }
 
-    /// A new file; one that exists is an error.
+    /// A new file, which can be read back; one that exists is an error.
     pub(super) fn create(&self, name: &str) -> io::Result<File> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(File::from(rustix::fs::openat(&self.0, name, flags, FILE_MODE)?))
     }
 

@@ -7,6 +7,8 @@ mod commit;
 mod directory;
 #[cfg(test)]
 mod fixture;
+mod grouped;
+mod lanes;
 pub mod layout;
 mod notes;
 mod rehash;
@@ -20,6 +22,8 @@ mod tests;
 mod verify;
 
 pub use commit::{CommitError, Placed};
+pub use grouped::Grouped;
+pub use lanes::{LANES, md5_of_each};
 pub use layout::SeriesPath;
 pub use rehash::{Problem, ProblemKind, Recorded, check_series, find_strangers};
 pub use replaced::ReplacedVersion;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use super::directory::Directory;
+use super::lanes::{feed, md5_of};
 use super::root::Root;
 use super::series_files::SeriesFiles;
 use crate::dicom::{Instance, SeriesInstanceUid, SopInstanceUid};
@@ -17,6 +18,10 @@ pub const LICENSE: &str = "LICENSE";
 const INCOMING_LICENSE: &str = "incoming-license";
 /// Piece in which files are read back.
 pub(super) const READ_PIECE: usize = 256 << 10;
+/// Largest file whose MD5 waits for those of other files; the MD5 of a larger one is taken as its bytes pass.
+///
+/// With the number of lanes it bounds what a kill loses.
+const LARGEST_WAITING: u64 = 8 << 20;
 
 /// Why an instance cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -49,36 +54,64 @@ pub struct Incoming {
     digests: Digests,
 }
 
+/// A file that came whole, and all of its digests but the MD5.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Arrived {
+    pub(super) sop_instance_uid: SopInstanceUid,
+    size_bytes: u64,
+    crc32: u32,
+    sha256: [u8; 32],
+}
+
+impl Arrived {
+    pub(super) fn with_md5(self, md5: [u8; 16]) -> Instance {
+        let Self { sop_instance_uid, size_bytes, crc32, sha256 } = self;
+        Instance { sop_instance_uid, size_bytes, crc32, md5, sha256 }
+    }
+}
+
+impl From<&Instance> for Arrived {
+    fn from(instance: &Instance) -> Self {
+        let &Instance { size_bytes, crc32, sha256, .. } = instance;
+        Self { sop_instance_uid: instance.sop_instance_uid.clone(), size_bytes, crc32, sha256 }
+    }
+}
+
 /// The digests of one file, fed as it passes.
 #[derive(Default)]
-pub(super) struct Digests {
+struct Digests {
     size_bytes: u64,
     crc32: crc32fast::Hasher,
-    md5: Md5,
+    /// Missing while it is left for later.
+    md5: Option<Md5>,
     sha256: Sha256,
 }
 
 impl Digests {
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    fn with_md5() -> Self {
+        Self { md5: Some(Md5::new()), ..Self::default() }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
         self.crc32.update(bytes);
-        self.md5.update(bytes);
+        self.md5.iter_mut().for_each(|md5| md5.update(bytes));
         self.sha256.update(bytes);
     }
 
-    pub(super) fn finish(self, sop_instance_uid: SopInstanceUid) -> Instance {
-        Instance {
+    fn finish(self, sop_instance_uid: SopInstanceUid) -> (Arrived, Option<[u8; 16]>) {
+        let arrived = Arrived {
             sop_instance_uid,
             size_bytes: self.size_bytes,
             crc32: self.crc32.finalize(),
-            md5: self.md5.finalize().into(),
             sha256: self.sha256.finalize().into(),
-        }
+        };
+        (arrived, self.md5.map(|md5| md5.finalize().into()))
     }
 
     /// The digests of a whole file.
-    pub(super) fn of(mut file: impl Read) -> io::Result<Self> {
-        let mut digests = Self::default();
+    fn of(mut file: impl Read) -> io::Result<Self> {
+        let mut digests = Self::with_md5();
         let mut piece = vec![0; READ_PIECE];
         loop {
             match file.read(&mut piece) {
@@ -95,7 +128,27 @@ impl Incoming {
     /// Appends to the file and its digests.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.digests.update(bytes);
-        self.file.write_all(bytes)
+        self.file.write_all(bytes)?;
+        if self.digests.md5.is_none() && self.size_bytes() > LARGEST_WAITING {
+            self.catch_up()?;
+        }
+        Ok(())
+    }
+
+    /// Takes the MD5 of what has come of a file that turns out to be too large to wait; it leaves the file at its end.
+    fn catch_up(&mut self) -> io::Result<()> {
+        self.file.rewind()?;
+        let mut md5 = Md5::new();
+        feed(&mut md5, BufReader::with_capacity(READ_PIECE, &self.file))?;
+        self.digests.md5 = Some(md5);
+        Ok(())
+    }
+
+    /// Closes the file; gives the name that it has, and its digests, without the MD5 if it is left for later.
+    pub(super) fn finish(self, sop_instance_uid: SopInstanceUid) -> (String, Arrived, Option<[u8; 16]>) {
+        let Self { name, digests, .. } = self;
+        let (arrived, md5) = digests.finish(sop_instance_uid);
+        (name, arrived, md5)
     }
 
     /// Bytes so far.
@@ -149,10 +202,19 @@ impl Staging {
 
     /// Begins a file whose name is not known yet.
     pub fn begin(&mut self) -> Result<Incoming, StagingError> {
+        self.begin_with(Digests::with_md5())
+    }
+
+    /// Begins such a file, the MD5 of which is taken later unless it turns out to be large.
+    pub(super) fn begin_without_md5(&mut self) -> Result<Incoming, StagingError> {
+        self.begin_with(Digests::default())
+    }
+
+    fn begin_with(&mut self, digests: Digests) -> Result<Incoming, StagingError> {
         self.incoming += 1;
         let name = format!("incoming-{}", self.incoming);
         let file = self.directory.create(&name).map_err(|source| self.fault(source))?;
-        Ok(Incoming { file, name, digests: Digests::default() })
+        Ok(Incoming { file, name, digests })
     }
 
     /// Gives a file that arrived whole its name.
@@ -163,22 +225,42 @@ impl Staging {
         incoming: Incoming,
         sop_instance_uid: SopInstanceUid,
     ) -> Result<Instance, StagingError> {
-        let Incoming { name, digests, file } = incoming;
-        drop(file);
-        let instance = digests.finish(sop_instance_uid);
-        if let Some(already) = self.instances.get(&instance.sop_instance_uid) {
-            let same = *already == instance;
-            self.directory.remove(&name).map_err(|source| self.fault(source))?;
-            return if same {
-                Ok(instance)
-            } else {
-                Err(StagingError::Conflict { instance: instance.sop_instance_uid })
-            };
+        let (name, arrived, md5) = incoming.finish(sop_instance_uid);
+        let already = self.instances.get(&arrived.sop_instance_uid).map(Arrived::from);
+        self.rename(&name, &arrived, already.as_ref())?;
+        let md5 = md5.map_or_else(|| self.read_md5(&arrived), Ok)?;
+        Ok(self.insert(arrived.with_md5(md5)))
+    }
+
+    /// Gives a file its name, unless the same bytes have it `already`; whether they had not.
+    pub(super) fn rename(
+        &self,
+        name: &str,
+        arrived: &Arrived,
+        already: Option<&Arrived>,
+    ) -> Result<bool, StagingError> {
+        let Some(already) = already else {
+            let target = file_name(&arrived.sop_instance_uid);
+            let renamed = self.directory.rename(name, &self.directory, &target);
+            return renamed.map(|()| true).map_err(|source| self.fault(source));
+        };
+        self.directory.remove(name).map_err(|source| self.fault(source))?;
+        // SHA-256 tells the same bytes from others; a file that waits has no MD5 yet
+        if already == arrived {
+            return Ok(false);
         }
-        let target = file_name(&instance.sop_instance_uid);
-        self.directory.rename(&name, &self.directory, &target).map_err(|source| self.fault(source))?;
+        Err(StagingError::Conflict { instance: arrived.sop_instance_uid.clone() })
+    }
+
+    /// The MD5 of a file that lies under its name.
+    fn read_md5(&self, arrived: &Arrived) -> Result<[u8; 16], StagingError> {
+        let file = self.directory.read(&file_name(&arrived.sop_instance_uid));
+        file.and_then(|file| md5_of(BufReader::new(file))).map_err(|source| self.fault(source))
+    }
+
+    pub(super) fn insert(&mut self, instance: Instance) -> Instance {
         self.instances.insert(instance.sop_instance_uid.clone(), instance.clone());
-        Ok(instance)
+        instance
     }
 
     /// Drops a file that did not arrive whole or is not what it should be.
@@ -225,7 +307,7 @@ impl Staging {
         &self.directory
     }
 
-    fn fault(&self, source: io::Error) -> StagingError {
+    pub(super) fn fault(&self, source: io::Error) -> StagingError {
         StagingError::Write { series: self.series_instance_uid.clone(), source }
     }
 }
@@ -242,8 +324,11 @@ fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
     // one of another length is not read: it may be longer than anybody waits
     let is_as_long = directory.file_size(&name).is_ok_and(|length| length == Some(instance.size_bytes));
     let digests = || directory.read(&name).and_then(Digests::of);
-    is_as_long
-        && digests().is_ok_and(|digests| digests.finish(instance.sop_instance_uid.clone()) == *instance)
+    let is_the_same = |digests: Digests| {
+        let (arrived, md5) = digests.finish(instance.sop_instance_uid.clone());
+        arrived == instance.into() && md5 == Some(instance.md5)
+    };
+    is_as_long && digests().is_ok_and(is_the_same)
 }
 
 #[cfg(test)]
