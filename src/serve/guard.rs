@@ -32,8 +32,8 @@ pub struct Guard {
 }
 
 impl Default for Guard {
-    /// As many connections as images may be under way, and leave room below the 1024 files that a process usually
-    /// may open.
+    /// As many connections as images may be under way, which leaves room below the 1024 files that a process may
+    /// usually open.
     fn default() -> Self {
         Self { connections: 256, token: None }
     }

@@ -4,7 +4,6 @@
 //! (NBIA-TCIA 865725e, `V4_getImage.java`). Here every file is held against the record while it passes, and what is
 //! not as recorded cuts the answer.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
@@ -84,7 +83,7 @@ pub(super) struct Parcel {
 /// What is in an entry.
 enum Content<'a> {
     Directory,
-    Text(Cow<'a, [u8]>),
+    Text(Bytes),
     Instance(&'a Instance),
 }
 
@@ -124,7 +123,10 @@ impl Parcel {
 
     fn contents(&self) -> Vec<(String, Content<'_>)> {
         let directory = (self.naming == Naming::Blob).then(|| ("./".to_owned(), Content::Directory));
-        let license = self.license.as_ref().map(|text| ("LICENSE".to_owned(), Content::Text(text.into())));
+        let license = self
+            .license
+            .as_ref()
+            .map(|text| ("LICENSE".to_owned(), Content::Text(Bytes::copy_from_slice(text))));
         let mut contents: Vec<_> = directory.into_iter().chain(license).collect();
         let instances = &self.series.instances;
         let mut md5_list = "Filename,MD5Hash\n".to_owned();
@@ -135,7 +137,7 @@ impl Parcel {
             contents.push((name, Content::Instance(instance)));
         }
         if self.has_md5_list {
-            contents.push(("md5hashes.csv".to_owned(), Content::Text(md5_list.into_bytes().into())));
+            contents.push(("md5hashes.csv".to_owned(), Content::Text(md5_list.into())));
         }
         contents
     }
@@ -180,7 +182,7 @@ impl Parcel {
     fn write(&self, content: &Content<'_>, give: &mut Give<'_>) -> Result<(), Fault> {
         match content {
             Content::Directory => Ok(()),
-            Content::Text(text) => Ok(give(text.to_vec().into())?),
+            Content::Text(text) => Ok(give(text.clone())?),
             Content::Instance(instance) => copy_instance(&self.files, &self.series.path, instance, give),
         }
     }

@@ -62,12 +62,12 @@ def generations(series):
     }
 
 
-def curl(path, of, *options, method="--get"):
+def curl(path, of, *options, is_form=False):
     """Body and label of an answer; an error of HTTP is one."""
     asked = [word for name, value in of.items() for word in ("--data-urlencode", f"{name}={value}")]
-    command = ["curl", "--silent", "--show-error", "--fail-with-body", "--compressed", method, *options, *asked]
+    command = ["curl", "--silent", "--show-error", "--fail-with-body", "--compressed", *options, *asked]
     command += ["--header", "Authorization: Bearer anybody", "--write-out", "\n%{content_type}", ADDRESS + path]
-    command = [word for word in command if word]
+    command += [] if is_form else ["--get"]
     body, _, label = subprocess.run(command, check=True, capture_output=True).stdout.rpartition(b"\n")
     return body, label.decode()
 
@@ -124,12 +124,12 @@ def check_others(series, digests):
     """What is asked by POST, and what knows no format."""
     hierarchy = hashlib.md5("".join(sorted(digests)).encode()).hexdigest()
     for path in ["/nbia-api/services", "/nbia-api/services/v4"]:
-        told, _ = curl(f"{path}/getMD5Hierarchy", {"SeriesInstanceUID": series}, method="")
+        told, _ = curl(f"{path}/getMD5Hierarchy", {"SeriesInstanceUID": series}, is_form=True)
         assert told.decode().strip() == hierarchy, f"{path}/getMD5Hierarchy: {told}"
     described = {"list": series}
     counts = {}
     for form in ["json", "csv"]:
-        body, _ = curl("/nbia-api/services/v4/getSeriesMetadata", {**described, "format": form}, method="")
+        body, _ = curl("/nbia-api/services/v4/getSeriesMetadata", {**described, "format": form}, is_form=True)
         counts[form] = rows(body.decode(), form)
     assert counts == {"json": 1, "csv": 1}, f"getSeriesMetadata: {counts}"
     for name in COUNTS.split():
