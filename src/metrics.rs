@@ -39,6 +39,12 @@ pub const RATE: Metric = metric(
     &[],
     "Bytes of instances that arrive a second; 0 when nothing runs",
 );
+/// Series that the running process may work on at a time.
+pub const PARALLEL: Metric = metric(
+    "tcia_mirror_parallel",
+    &[],
+    "Series that may be under way at a time, as far as the service bears it; 0 when nothing runs",
+);
 /// Series of a collection.
 pub const COLLECTION_SERIES: Metric =
     metric("tcia_mirror_collection_series", &["collection"], "Series of a collection that were asked for");
@@ -90,7 +96,7 @@ pub const FREE_INODES: Metric = metric(
 );
 
 /// All of them, as they are documented.
-pub const ALL: [Metric; 20] = [
+pub const ALL: [Metric; 21] = [
     BUILD,
     READY,
     SERIES,
@@ -98,6 +104,7 @@ pub const ALL: [Metric; 20] = [
     BYTES,
     BYTES_LEFT,
     RATE,
+    PARALLEL,
     COLLECTION_SERIES,
     COLLECTION_SERIES_DONE,
     COLLECTION_BYTES,

@@ -139,7 +139,7 @@ async fn mirror(
 async fn verify(config: &Config, story: &Story) -> anyhow::Result<Exit> {
     let root = Arc::new(Root::open(&config.root)?);
     let reader = Reader::open(&root.state_file())?;
-    let at_once = config.sync.parallel;
+    let at_once = config.sync.parallel.most;
     let question = Question { selections: &[], sample: None, at_once, services: Vec::new(), clock };
     let mut pass = Pass::anew(&root, &question);
     let totals = check(&root, &reader, &question, &mut pass, &mut |_| ()).await?.totals;

@@ -23,7 +23,7 @@ use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid};
 use crate::mirror::Root;
 use crate::nbia::Client;
 use crate::plan::{Selection, read_manifest};
-use crate::sync::{self, Cycle, Event, News, Report, Setup};
+use crate::sync::{self, Cycle, Event, News, Parallel, Report, Setup};
 
 /// Events that may wait to be shown.
 const EVENT_QUEUE: usize = 256;
@@ -66,7 +66,9 @@ pub(super) fn configure_locally(global: &Global, download: &DownloadFlags) -> an
 
 fn with_flags(mut config: Config, download: &DownloadFlags) -> Config {
     let sync = &mut config.sync;
-    sync.parallel = download.parallel.map_or(sync.parallel, |parallel| parallel as usize);
+    if let Some(most) = download.parallel.map(|parallel| parallel as usize) {
+        sync.parallel = Parallel { least: sync.parallel.least.min(most), most };
+    }
     sync.fetch.how = download.fetch.unwrap_or(sync.fetch.how);
     sync.max_bytes = download.max_bytes;
     if let Some(rate) = download.rate {

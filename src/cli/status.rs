@@ -41,12 +41,7 @@ fn show(status: &db::Status) -> anyhow::Result<()> {
         print::bytes(status.bytes),
         print::bytes(status.bytes_left)
     ))?;
-    let running = match (status.rate_bytes_s, status.eta_s) {
-        (Some(rate), Some(eta)) => format!("{}/s, about {eta} s left", print::bytes(rate)),
-        (Some(rate), None) => format!("{}/s", print::bytes(rate)),
-        _ => "nothing".to_owned(),
-    };
-    print::data(&format!("running: {running}"))?;
+    print::data(&format!("running: {}", running(status)))?;
     show_collections(status)?;
     show_parked(status)?;
     for remark in &status.remarks {
@@ -63,6 +58,14 @@ fn show(status: &db::Status) -> anyhow::Result<()> {
         print::data(&format!("last run: {}", sentence(run)))?;
     }
     Ok(())
+}
+
+fn running(status: &db::Status) -> String {
+    let Some(rate) = status.rate_bytes_s else { return "nothing".to_owned() };
+    let left = status.eta_s.map(|eta| format!(", about {eta} s left"));
+    let parallel = status.parallel.filter(|parallel| *parallel > 0);
+    let parallel = parallel.map(|parallel| format!(", up to {parallel} series at a time"));
+    [Some(format!("{}/s", print::bytes(rate))), left, parallel].into_iter().flatten().collect()
 }
 
 /// One run in a line.

@@ -140,6 +140,7 @@ struct Http {
 #[serde(deny_unknown_fields, default)]
 struct Limits {
     parallel: usize,
+    parallel_least: usize,
     query_rate: RequestRate,
     image_rate: RequestRate,
     bandwidth: PerSecond,
@@ -164,6 +165,7 @@ struct Jobs {
     cap: Period,
     grace: Period,
     park_after: Period,
+    order: String,
     fetch: String,
 }
 
@@ -292,9 +294,10 @@ fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
 }
 
 fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
-    let faulty = |message| ConfigError::Parse { path: "[jobs] fetch".into(), message };
+    let faulty = |key: &'static str| move |message| ConfigError::Parse { path: key.into(), message };
     Ok(sync::Options {
-        parallel: at_least_one("[limits] parallel", file.limits.parallel)?,
+        parallel: parallel(&file.limits)?,
+        order: file.jobs.order.parse().map_err(faulty("[jobs] order"))?,
         max_bytes: None,
         jobs: sync::JobOptions {
             attempts: at_least_one("[jobs] attempts", file.jobs.attempts)?,
@@ -315,12 +318,21 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
             seconds_apart: i64::from(file.daemon.confirm_withdrawn.hours) * 3600,
         },
         fetch: fetch::Options {
-            how: file.jobs.fetch.parse().map_err(faulty)?,
+            how: file.jobs.fetch.parse().map_err(faulty("[jobs] fetch"))?,
             max_instance: file.limits.max_instance.0,
             max_series: file.limits.max_series.0,
             ..fetch::Options::default()
         },
     })
+}
+
+fn parallel(limits: &Limits) -> Result<sync::Parallel, ConfigError> {
+    let least = at_least_one("[limits] parallel_least", limits.parallel_least)?;
+    let (what, found) = ("[limits] parallel", limits.parallel);
+    if found < least {
+        return Err(ConfigError::TooSmall { what, found: found as u64, least: least as u64 });
+    }
+    Ok(sync::Parallel { least, most: found })
 }
 
 fn daemon_options(file: &File) -> Result<daemon::Options, ConfigError> {
@@ -442,7 +454,8 @@ impl Default for Limits {
     fn default() -> Self {
         let (fetch, sync) = (fetch::Options::default(), sync::Options::default());
         Self {
-            parallel: sync.parallel,
+            parallel: sync.parallel.most,
+            parallel_least: sync.parallel.least,
             query_rate: RequestRate(nbia::Rate::per_second(10)),
             image_rate: RequestRate(nbia::Rate::per_second(10)),
             bandwidth: PerSecond(0),
@@ -473,6 +486,7 @@ impl Default for Jobs {
             cap: Period(jobs.cap),
             grace: Period(jobs.grace),
             park_after: Period::days(3),
+            order: sync::Order::default().to_string(),
             fetch: fetch::How::default().to_string(),
         }
     }
@@ -589,7 +603,9 @@ mod tests {
 
     #[test]
     fn nothing_parallel_is_refused() {
-        let file = read("[limits]\nparallel = 0\n").unwrap();
-        assert!(matches!(sync_options(&file), Err(ConfigError::TooSmall { .. })));
+        for too_few in ["parallel = 0", "parallel_least = 0", "parallel = 2\nparallel_least = 3"] {
+            let file = read(&format!("[limits]\n{too_few}\n")).unwrap();
+            assert!(matches!(sync_options(&file), Err(ConfigError::TooSmall { .. })), "{too_few}");
+        }
     }
 }

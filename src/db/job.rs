@@ -51,6 +51,55 @@ impl FromStr for JobState {
     }
 }
 
+/// Which of the jobs that are due is claimed first; a try that was put off comes after those that were not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// As the service lists them.
+    #[default]
+    Listed,
+    /// The one with the fewest bytes, as listed; those of which none are listed first of all.
+    Smallest,
+    /// The one with the most bytes, as listed.
+    Largest,
+}
+
+impl Order {
+    const ALL: [(Self, &str); 3] =
+        [(Self::Listed, "listed"), (Self::Smallest, "smallest"), (Self::Largest, "largest")];
+
+    /// What those do not come to soon that claim in this order.
+    #[must_use]
+    pub fn other_end(self) -> Self {
+        match self {
+            Self::Listed | Self::Largest => Self::Smallest,
+            Self::Smallest => Self::Largest,
+        }
+    }
+
+    fn columns(self) -> &'static str {
+        match self {
+            Self::Listed => "not_before, series_id",
+            Self::Smallest => "not_before, listed_bytes, series_id",
+            Self::Largest => "not_before, listed_bytes DESC, series_id",
+        }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(Self::ALL.iter().find(|(order, _)| order == self).map_or("", |(_, name)| name))
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.iter().find(|(_, known)| *known == name).map(|(order, _)| *order);
+        known.ok_or_else(|| format!("`{name}` is no order: listed, smallest or largest"))
+    }
+}
+
 /// A job that a worker has claimed.
 #[derive(Clone, Debug)]
 pub struct SeriesJob {
@@ -84,11 +133,12 @@ impl Db {
         self.call(move |connection| {
             let forget = "DELETE FROM series_job_failure WHERE series_id = ?1";
             let take_over = "UPDATE series_job SET run_id = ?2 WHERE series_id = ?1 AND state = 'queued'";
-            let enqueue = "INSERT INTO series_job (series_id, state, run_id, queued_at, changed_at)
-                           VALUES (?1, 'queued', ?2, ?3, ?3)
+            let enqueue = "INSERT INTO series_job (series_id, state, run_id, queued_at, changed_at, listed_bytes)
+                           VALUES (?1, 'queued', ?2, ?3, ?3,
+                               (SELECT coalesce(file_size, 0) FROM series WHERE series_id = ?1))
                            ON CONFLICT (series_id) DO UPDATE SET state = 'queued', attempts = 0, not_before = 0,
                                last_error = NULL, run_id = excluded.run_id, queued_at = excluded.queued_at,
-                               changed_at = excluded.changed_at";
+                               changed_at = excluded.changed_at, listed_bytes = excluded.listed_bytes";
             for series_id in series {
                 if connection.prepare_cached(take_over)?.execute([series_id, run_id])? == 0 {
                     connection.prepare_cached(forget)?.execute([series_id])?;
@@ -119,17 +169,11 @@ impl Db {
         .await
     }
 
-    /// Claims the next job of a run that is due, or none.
-    pub async fn claim(&self, run_id: i64, now: i64) -> Result<Option<SeriesJob>, Error> {
+    /// Claims the first job of a run that is due, or none.
+    pub async fn claim(&self, run_id: i64, order: Order, now: i64) -> Result<Option<SeriesJob>, Error> {
         self.call(move |connection| {
-            let sql = "UPDATE series_job SET state = 'running', changed_at = ?2 WHERE series_id =
-                           (SELECT series_id FROM series_job
-                            WHERE state = 'queued' AND run_id = ?1 AND not_before <= ?2
-                            ORDER BY not_before, series_id LIMIT 1)
-                       RETURNING series_id, attempts, (SELECT min(failed_at) FROM series_job_failure AS failure
-                           WHERE failure.series_id = series_job.series_id)";
             let claimed = connection
-                .prepare_cached(sql)?
+                .prepare_cached(&claim_sql(order))?
                 .query_row(params![run_id, now], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             claimed
@@ -232,6 +276,18 @@ impl Db {
     }
 }
 
+/// Claims the first job of the run `?1` that is due at the time `?2`.
+fn claim_sql(order: Order) -> String {
+    format!(
+        "UPDATE series_job SET state = 'running', changed_at = ?2 WHERE series_id =
+             (SELECT series_id FROM series_job WHERE state = 'queued' AND run_id = ?1 AND not_before <= ?2
+              ORDER BY {} LIMIT 1)
+         RETURNING series_id, attempts, (SELECT min(failed_at) FROM series_job_failure AS failure
+             WHERE failure.series_id = series_job.series_id)",
+        order.columns()
+    )
+}
+
 /// The next jobs in a state, with their series.
 pub(super) fn next_jobs(
     connection: &Connection,
@@ -271,7 +327,7 @@ mod tests {
         let db = in_memory();
         let (run_id, rows) = queue(&db, 25).await;
 
-        let claims = join_all((0..40).map(|_| db.claim(run_id, 0))).await;
+        let claims = join_all((0..40).map(|_| db.claim(run_id, Order::Listed, 0))).await;
 
         let mut claimed: Vec<_> =
             claims.into_iter().filter_map(|claim| claim.unwrap().map(|job| job.series_id)).collect();
@@ -285,20 +341,20 @@ mod tests {
         let (run_id, _) = queue(&db, 1).await;
         let other = db.begin_run("mirror", BASE_URL, 0).await.unwrap();
 
-        assert!(db.claim(other, 0).await.unwrap().is_none());
+        assert!(db.claim(other, Order::Listed, 0).await.unwrap().is_none());
         assert_eq!(db.next_due(other, i64::MAX).await.unwrap(), None);
-        assert!(db.claim(run_id, 0).await.unwrap().is_some());
+        assert!(db.claim(run_id, Order::Listed, 0).await.unwrap().is_some());
     }
 
     #[tokio::test]
     async fn a_job_is_due_in_the_second_it_was_put_off_to() {
         let db = in_memory();
         let (run_id, rows) = queue(&db, 1).await;
-        db.claim(run_id, 100).await.unwrap();
+        db.claim(run_id, Order::Listed, 100).await.unwrap();
         db.fail(rows[0], Failure::RetryAt(130), "reset".to_owned(), 100).await.unwrap();
 
-        assert!(db.claim(run_id, 129).await.unwrap().is_none());
-        assert_eq!(db.claim(run_id, 130).await.unwrap().unwrap().attempts, 1);
+        assert!(db.claim(run_id, Order::Listed, 129).await.unwrap().is_none());
+        assert_eq!(db.claim(run_id, Order::Listed, 130).await.unwrap().unwrap().attempts, 1);
     }
 
     #[tokio::test]
@@ -307,15 +363,15 @@ mod tests {
         let (run_id, rows) = queue(&db, 2).await;
         let (ahead, now, cap) = (1_000_000, 500, 60);
         for (row, not_before) in rows.iter().zip([ahead + 30, now + 20]) {
-            db.claim(run_id, now).await.unwrap();
+            db.claim(run_id, Order::Listed, now).await.unwrap();
             db.fail(*row, Failure::RetryAt(not_before), "reset".to_owned(), now).await.unwrap();
         }
 
         assert_eq!(db.next_due(run_id, now + cap).await.unwrap(), Some(now + 20));
-        assert_eq!(db.claim(run_id, now + 20).await.unwrap().unwrap().series_id, rows[1]);
+        assert_eq!(db.claim(run_id, Order::Listed, now + 20).await.unwrap().unwrap().series_id, rows[1]);
         assert_eq!(db.next_due(run_id, now + 20 + cap).await.unwrap(), Some(now + cap));
-        assert!(db.claim(run_id, now + cap - 1).await.unwrap().is_none());
-        assert_eq!(db.claim(run_id, now + cap).await.unwrap().unwrap().series_id, rows[0]);
+        assert!(db.claim(run_id, Order::Listed, now + cap - 1).await.unwrap().is_none());
+        assert_eq!(db.claim(run_id, Order::Listed, now + cap).await.unwrap().unwrap().series_id, rows[0]);
     }
 
     #[tokio::test]
@@ -335,6 +391,28 @@ mod tests {
         );
         assert_eq!((queued.state, queued.last_error), (JobState::Queued, None));
         assert_eq!(number(&db, "SELECT count(*) FROM series_job_failure").await, 0);
+    }
+
+    #[tokio::test]
+    async fn no_order_of_claims_sorts_the_queue() {
+        let db = in_memory();
+        for order in [Order::Listed, Order::Smallest, Order::Largest] {
+            let sql = format!("EXPLAIN QUERY PLAN {}", claim_sql(order));
+            let steps = db
+                .call(move |connection| {
+                    read_all(connection, &sql, [1, 1], |row| Ok(row.get::<_, String>(3)?))
+                })
+                .await
+                .unwrap();
+            assert!(
+                steps[0].contains("USING PRIMARY KEY") || steps[0].contains("USING INTEGER PRIMARY KEY"),
+                "{steps:?}"
+            );
+            assert!(
+                !steps.iter().any(|step| step.contains("SCAN") || step.contains("TEMP B-TREE")),
+                "{steps:?}"
+            );
+        }
     }
 
     #[test]

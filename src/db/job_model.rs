@@ -8,16 +8,18 @@ use rusqlite::Connection;
 
 use super::catalogue::read_all;
 use super::fixture::{BASE_URL, block_on, in_memory, instance, list, place, series};
-use super::{Db, Error, Failure, JobState};
+use super::{Db, Error, Failure, JobState, Order};
+use crate::dicom::Series;
 
-const SERIES: u32 = 6;
+/// What is listed of each series.
+const BYTES: [Option<u64>; 6] = [Some(500), Some(20), None, Some(9000), Some(20), Some(500)];
 
 /// One thing that happens to the table.
 #[derive(Clone, Debug)]
 enum Step {
     Wait { seconds: i64 },
     Enqueue { run: usize, series: usize },
-    Claim { run: usize },
+    Claim { run: usize, order: Order },
     RetryLater { worker: usize, seconds: i64 },
     Requeue { worker: usize },
     Park { worker: usize },
@@ -31,8 +33,8 @@ fn step() -> impl Strategy<Value = Step> {
     let (run, worker, seconds) = (0..2_usize, 0..6_usize, 0..40_i64);
     prop_oneof![
         2 => seconds.clone().prop_map(|seconds| Step::Wait { seconds }),
-        4 => (run.clone(), 0..SERIES as usize).prop_map(|(run, series)| Step::Enqueue { run, series }),
-        6 => run.clone().prop_map(|run| Step::Claim { run }),
+        4 => (run.clone(), 0..BYTES.len()).prop_map(|(run, series)| Step::Enqueue { run, series }),
+        6 => (run.clone(), order()).prop_map(|(run, order)| Step::Claim { run, order }),
         3 => (worker.clone(), seconds).prop_map(|(worker, seconds)| Step::RetryLater { worker, seconds }),
         1 => worker.clone().prop_map(|worker| Step::Requeue { worker }),
         1 => worker.clone().prop_map(|worker| Step::Park { worker }),
@@ -43,12 +45,17 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn order() -> impl Strategy<Value = Order> {
+    prop_oneof![Just(Order::Listed), Just(Order::Smallest), Just(Order::Largest)]
+}
+
 #[derive(Clone, Debug)]
 struct ModelJob {
     state: JobState,
     run_id: i64,
     due: i64,
     attempts: u32,
+    bytes: i64,
 }
 
 /// What the table should hold.
@@ -56,10 +63,15 @@ struct ModelJob {
 struct Model(BTreeMap<i64, ModelJob>);
 
 impl Model {
-    fn claim(&mut self, run_id: i64, now: i64) -> Option<(i64, u32)> {
+    fn claim(&mut self, run_id: i64, order: Order, now: i64) -> Option<(i64, u32)> {
         let is_due = |job: &ModelJob| job.state == JobState::Queued && job.run_id == run_id && job.due <= now;
         let due = self.0.iter_mut().filter(|(_, job)| is_due(job));
-        let (id, job) = due.min_by_key(|(id, job)| (job.due, **id))?;
+        let rank = |job: &ModelJob| match order {
+            Order::Listed => 0,
+            Order::Smallest => job.bytes,
+            Order::Largest => -job.bytes,
+        };
+        let (id, job) = due.min_by_key(|(id, job)| (job.due, rank(job), **id))?;
         job.state = JobState::Running;
         Some((*id, job.attempts))
     }
@@ -103,7 +115,8 @@ struct Bench {
 impl Bench {
     async fn new() -> Self {
         let db = in_memory();
-        let listed: Vec<_> = (1..=SERIES).map(|number| series("A", &format!("1.2.{number}"))).collect();
+        let sized = |(number, file_size)| Series { file_size, ..series("A", &format!("1.2.{number}")) };
+        let listed: Vec<_> = (1..).zip(BYTES).map(sized).collect();
         let rows = list(&db, 1, &listed).await;
         let mut runs = Vec::new();
         for command in ["mirror", "resume"] {
@@ -117,7 +130,7 @@ impl Bench {
         match step {
             Step::Wait { seconds } => self.now += seconds,
             Step::Enqueue { run, series } => self.enqueue(self.runs[run], self.rows[series]).await,
-            Step::Claim { run } => self.claim(self.runs[run]).await,
+            Step::Claim { run, order } => self.claim(self.runs[run], order).await,
             Step::RetryLater { worker, seconds } => {
                 let Some(id) = self.model.of_worker(worker) else { return };
                 self.fail(id, Failure::RetryAt(now + seconds)).await;
@@ -170,17 +183,19 @@ impl Bench {
             return;
         }
         self.db.enqueue(run_id, vec![id], self.now).await.unwrap();
-        let fresh = ModelJob { state: JobState::Queued, run_id, due: 0, attempts: 0 };
+        let index = self.rows.iter().position(|row| *row == id).unwrap();
+        let bytes = BYTES[index].unwrap_or(0).try_into().unwrap();
+        let fresh = ModelJob { state: JobState::Queued, run_id, due: 0, attempts: 0, bytes };
         let queued = self.model.0.get(&id).filter(|job| job.state == JobState::Queued);
         let job = queued.map_or(fresh, |queued| ModelJob { run_id, ..queued.clone() });
         self.model.0.insert(id, job);
     }
 
-    async fn claim(&mut self, run_id: i64) {
-        let claimed = self.db.claim(run_id, self.now).await.unwrap();
+    async fn claim(&mut self, run_id: i64, order: Order) {
+        let claimed = self.db.claim(run_id, order, self.now).await.unwrap();
         let named = claimed.as_ref().map(|job| job.series.series_instance_uid.to_string());
         let claimed = claimed.map(|job| (job.series_id, job.attempts));
-        assert_eq!(claimed, self.model.claim(run_id, self.now));
+        assert_eq!(claimed, self.model.claim(run_id, order, self.now));
         assert_eq!(named, claimed.map(|(id, _)| format!("1.2.{id}")));
     }
 

@@ -42,7 +42,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
-pub use job::{Failure, JobState, SeriesJob};
+pub use job::{Failure, JobState, Order, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use overview::{Day, Overview, RunningSeries};
 pub use placement::{CommitIntent, Local, PlacedSeries};
@@ -56,11 +56,12 @@ pub use value_listing::{Capitals, EachMd5s, Md5s, ValuesOf};
 pub use walk::Walk;
 
 /// Every migration, in order.
-pub const MIGRATIONS: [(&str, &str); 4] = [
+pub const MIGRATIONS: [(&str, &str); 5] = [
     ("0001_record.sql", include_str!("../../migrations/0001_record.sql")),
     ("0002_changes.sql", include_str!("../../migrations/0002_changes.sql")),
     ("0003_history.sql", include_str!("../../migrations/0003_history.sql")),
     ("0004_sums.sql", include_str!("../../migrations/0004_sums.sql")),
+    ("0005_order.sql", include_str!("../../migrations/0005_order.sql")),
 ];
 /// Requests that may wait for the writing thread.
 const QUEUE: usize = 64;

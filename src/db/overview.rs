@@ -96,7 +96,7 @@ fn days(connection: &Connection) -> Result<Vec<Day>, Error> {
 mod tests {
     use super::super::fixture::{BASE_URL, instance, on_disk, place, queue};
     use super::super::report::Remark;
-    use super::super::{Db, Failure, Outcome, RunTotals};
+    use super::super::{Db, Failure, Order, Outcome, RunTotals};
     use super::*;
 
     fn remark(subject: &str) -> Remark {
@@ -110,7 +110,7 @@ mod tests {
         for (row, at) in rows[1..5].iter().zip(100..) {
             db.fail(*row, Failure::Park, "reset".to_owned(), at).await.unwrap();
         }
-        db.claim(run_id, 60).await.unwrap();
+        db.claim(run_id, Order::Listed, 60).await.unwrap();
         let walk = db.begin_walk("collection `A`", BASE_URL, "nbia-v4", 0).await.unwrap();
         for subject in ["first", "second", "third"] {
             db.remark(walk.walk_id, remark(subject)).await.unwrap();

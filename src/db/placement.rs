@@ -317,10 +317,10 @@ fn place(row: &Row<'_>, first: usize) -> Result<Option<SeriesPlace>, Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Failure;
     use super::super::fixture::{
         in_memory, instance, instances_of, intent, number, place, placed_series, queue, uid,
     };
+    use super::super::{Failure, Order};
     use super::*;
 
     const PATH: &str = "A/P/1.2/1.2.1";
@@ -329,7 +329,7 @@ mod tests {
     async fn a_completed_series_has_its_instances_and_nothing_is_staged() {
         let db = in_memory();
         let (run_id, rows) = queue(&db, 2).await;
-        db.claim(run_id, 0).await.unwrap();
+        db.claim(run_id, Order::Listed, 0).await.unwrap();
         db.fail(rows[0], Failure::RetryAt(0), "reset".to_owned(), 0).await.unwrap();
         db.store_staged(rows[1], vec![instance("1.2.2.1", 7)]).await.unwrap();
         let instances = vec![instance("1.2.1.1", 19), instance("1.2.1.2", 20)];

@@ -91,6 +91,8 @@ pub struct Remark {
 pub struct Heartbeat {
     /// Bytes a second of late.
     pub rate_bytes_s: u64,
+    /// Series that it may work on at a time.
+    pub parallel: u64,
 }
 
 /// Everything that `status` prints.
@@ -108,6 +110,8 @@ pub struct Status {
     pub rate_bytes_s: Option<u64>,
     /// Seconds until it will be done, if that can be told.
     pub eta_s: Option<u64>,
+    /// Series that the running process may work on at a time; it changes with what the service bears.
+    pub parallel: Option<u64>,
     /// Each collection.
     pub collections: Vec<CollectionReport>,
     /// Each parked series.
@@ -137,7 +141,8 @@ pub(super) fn status(
 ) -> Result<Status, Error> {
     let collections = collections(connection)?;
     let bytes_left = bytes_left(connection)?;
-    let rate_bytes_s = heartbeat(connection, now)?.map(|beat| beat.rate_bytes_s);
+    let heartbeat = heartbeat(connection, now)?;
+    let rate_bytes_s = heartbeat.map(|beat| beat.rate_bytes_s);
     Ok(Status {
         series: state_counts(connection)?,
         instances: collections.iter().map(|collection| collection.instances).sum(),
@@ -145,6 +150,7 @@ pub(super) fn status(
         bytes_left,
         rate_bytes_s,
         eta_s: rate_bytes_s.filter(|rate| *rate > 0).map(|rate| bytes_left.div_ceil(rate)),
+        parallel: heartbeat.map(|beat| beat.parallel),
         collections,
         parked,
         watermarks: watermarks(connection)?,
@@ -194,9 +200,10 @@ fn bytes_left(connection: &Connection) -> Result<u64, Error> {
 }
 
 fn heartbeat(connection: &Connection, now: i64) -> Result<Option<Heartbeat>, Error> {
-    let sql = "SELECT rate_bytes_s FROM heartbeat WHERE beat_at > ?1";
-    let rate: Option<i64> = connection.query_row(sql, [now - LIVELY_S], |row| row.get(0)).optional()?;
-    Ok(rate.map(|rate| Heartbeat { rate_bytes_s: as_size(rate) }))
+    let sql = "SELECT rate_bytes_s, parallel FROM heartbeat WHERE beat_at > ?1";
+    let read =
+        |row: &Row<'_>| Ok(Heartbeat { rate_bytes_s: as_size(row.get(0)?), parallel: as_size(row.get(1)?) });
+    Ok(connection.query_row(sql, [now - LIVELY_S], read).optional()?)
 }
 
 fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
@@ -252,7 +259,7 @@ pub(super) fn remarks(connection: &Connection, most: u32) -> Result<Vec<Remark>,
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{BASE_URL, instance, list, on_disk, place, series, watermark_key};
-    use super::super::{Db, Failure, WatermarkKey};
+    use super::super::{Db, Failure, Order, WatermarkKey};
     use super::*;
     use crate::dicom::Series;
 
@@ -281,7 +288,7 @@ mod tests {
         place(db, rows[1], "A/P/1.2/1.2", vec![instance("1.2.1", 1)]).await;
         db.fail(rows[5], Failure::RetryAt(0), "reset".to_owned(), NOW - 80).await.unwrap();
         db.fail(rows[5], Failure::Park, "two files differ".to_owned(), NOW - 70).await.unwrap();
-        db.claim(run_id, NOW - 60).await.unwrap();
+        db.claim(run_id, Order::Listed, NOW - 60).await.unwrap();
     }
 
     #[tokio::test]
@@ -317,26 +324,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn rate_and_eta_are_those_of_a_heartbeat_that_is_not_too_old() {
+    async fn what_a_process_says_of_itself_counts_while_its_heartbeat_is_not_too_old() {
         let (_directory, path) = on_disk();
         let db = Db::open(&path).unwrap();
         known_state(&db).await;
         let reader = Reader::open(&path).unwrap();
         let figures = |now| {
             let status = reader.status(now).unwrap();
-            (status.rate_bytes_s, status.eta_s)
+            (status.rate_bytes_s, status.eta_s, status.parallel)
         };
 
-        db.beat(500, NOW).await.unwrap();
+        db.beat(500, 3, NOW).await.unwrap();
         let (lively, last_second, gone) = (figures(NOW), figures(NOW + 14), figures(NOW + 15));
-        db.beat(0, NOW).await.unwrap();
+        db.beat(0, 3, NOW).await.unwrap();
         let still = figures(NOW);
 
         // 1501 bytes at 500 bytes a second are over in the fourth second
-        assert_eq!(lively, (Some(500), Some(4)));
+        assert_eq!(lively, (Some(500), Some(4), Some(3)));
         assert_eq!(last_second, lively);
-        assert_eq!(gone, (None, None));
-        assert_eq!(still, (Some(0), None));
+        assert_eq!(gone, (None, None, None));
+        assert_eq!(still, (Some(0), None, Some(3)));
     }
 
     #[tokio::test]

@@ -134,11 +134,13 @@ impl Db {
         .await
     }
 
-    /// Tells readers that this process is alive and how fast it goes.
-    pub async fn beat(&self, rate_bytes_s: u64, now: i64) -> Result<(), Error> {
+    /// Tells readers that this process is alive, how fast it goes, and how many series it may work on at a time.
+    pub async fn beat(&self, rate_bytes_s: u64, parallel: u64, now: i64) -> Result<(), Error> {
         self.call(move |connection| {
-            let sql = "INSERT OR REPLACE INTO heartbeat (only_row, beat_at, rate_bytes_s) VALUES (1, ?1, ?2)";
-            connection.prepare_cached(sql)?.execute(params![now, as_integer(rate_bytes_s)])?;
+            let sql = "INSERT OR REPLACE INTO heartbeat (only_row, beat_at, rate_bytes_s, parallel)
+                       VALUES (1, ?1, ?2, ?3)";
+            let beat = params![now, as_integer(rate_bytes_s), as_integer(parallel)];
+            connection.prepare_cached(sql)?.execute(beat)?;
             Ok(())
         })
         .await
@@ -213,8 +215,8 @@ mod tests {
     async fn there_is_one_heartbeat_and_it_ends_with_the_run() {
         let db = in_memory();
         let run_id = db.begin_run("sync", BASE_URL, 10).await.unwrap();
-        db.beat(5, 11).await.unwrap();
-        db.beat(7, 13).await.unwrap();
+        db.beat(5, 4, 11).await.unwrap();
+        db.beat(7, 4, 13).await.unwrap();
         let (beats, rate) = (
             number(&db, "SELECT count(*) FROM heartbeat").await,
             number(&db, "SELECT rate_bytes_s FROM heartbeat WHERE beat_at = 13").await,

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::fixture::{BASE_URL, block_on, in_memory, instance, intent, list, on_disk, queue, series};
-use super::{Confirmation, Db, Failure};
+use super::{Confirmation, Db, Failure, Order};
 use crate::dicom::{CollectionName, Series};
 
 /// Each sum as it is kept and as it is added up anew.
@@ -66,7 +66,7 @@ async fn happen(db: &Db, (run_id, row): (i64, i64), event: Event) {
             list(db, 2, &[Series { file_size, ..series(COLLECTIONS[collection], &uid) }]).await;
         }
         Event::Queued => db.enqueue(run_id, vec![row], 0).await.unwrap(),
-        Event::Claimed => drop(db.claim(run_id, i64::MAX).await.unwrap()),
+        Event::Claimed => drop(db.claim(run_id, Order::Listed, i64::MAX).await.unwrap()),
         Event::Placed { path, day, size_bytes } => {
             let instances = vec![instance(&format!("{uid}.1"), size_bytes)];
             db.begin_commit(intent(row, &uid, PATHS[path]), instances).await.unwrap();
@@ -128,7 +128,10 @@ async fn a_record_of_the_release_before_is_added_up_when_it_is_brought_up_to_dat
             "DROP TRIGGER job_asked_for; DROP TRIGGER job_changed; DROP TRIGGER series_listed_elsewhere;
              DROP TRIGGER placement_replaced; DROP TRIGGER placement_made; DROP TRIGGER placement_removed;
              DROP TRIGGER series_changed; DROP INDEX series_job_parked;
-             DROP TABLE job_sum; DROP TABLE placement_sum; DROP TABLE change_sum; PRAGMA user_version = 3;",
+             DROP TABLE job_sum; DROP TABLE placement_sum; DROP TABLE change_sum;
+             DROP INDEX series_job_smallest; DROP INDEX series_job_largest;
+             ALTER TABLE series_job DROP COLUMN listed_bytes; ALTER TABLE heartbeat DROP COLUMN parallel;
+             PRAGMA user_version = 3;",
         )
         .unwrap();
 

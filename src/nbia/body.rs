@@ -71,7 +71,10 @@ impl Body {
 
     fn silence(&self) -> Error {
         let http = &self.shared.http;
-        Error::Silence { endpoint: self.endpoint, min_rate: http.min_rate.max(1), after: http.idle_timeout }
+        let (endpoint, min_rate) = (self.endpoint, http.min_rate.max(1));
+        let silence = Error::Silence { endpoint, min_rate, after: http.idle_timeout };
+        self.shared.traffic.count_error(&silence);
+        silence
     }
 
     /// All of a body that is short by nature, as text.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 use url::{Url, form_urlencoded};
@@ -249,6 +250,7 @@ impl Client {
         self.shared.traffic.count_request();
         let endpoint = request.endpoint.name;
         let after = self.shared.http.first_byte_timeout;
+        let began = Instant::now();
         let sent = tokio::time::timeout(after, self.http_request(request, token).send());
         let response = match self.stoppable(sent).await? {
             Err(_) => return Err(Error::NoFirstByte { endpoint, after }),
@@ -261,11 +263,13 @@ impl Client {
             "{endpoint} answered {}",
             response.status()
         );
-        if response.status().is_success() {
-            Ok(response)
-        } else {
-            Err(self.refusal(endpoint, response).await)
+        if !response.status().is_success() {
+            return Err(self.refusal(endpoint, response).await);
         }
+        if request.lane == Lane::Image {
+            self.shared.traffic.count_first_byte(began.elapsed());
+        }
+        Ok(response)
     }
 
     fn http_request(&self, request: &Request, token: Option<HeaderValue>) -> reqwest::RequestBuilder {
@@ -325,8 +329,9 @@ impl Client {
         self.stoppable(tokio::time::sleep(pause)).await
     }
 
-    /// Holds every request back where the service has asked for that.
+    /// Holds every request back where the service has asked for that, and notes what it does not bear.
     fn slow_down(&self, error: &Error, at_least: Duration) {
+        self.shared.traffic.count_error(error);
         if error.slows_everything() {
             self.shared.pace.slow_down(error.retry_after().unwrap_or(at_least));
         }

@@ -117,6 +117,11 @@ impl Error {
         }
     }
 
+    /// Whether it shows that the service has more to do than it bears.
+    pub(super) fn is_strain(&self) -> bool {
+        self.slows_everything() || matches!(self, Self::NoFirstByte { .. } | Self::Silence { .. })
+    }
+
     /// Whether a narrower question may be answered where this one was not.
     pub fn is_too_much_asked(&self) -> bool {
         match self {

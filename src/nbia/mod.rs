@@ -9,6 +9,7 @@ pub mod dialect;
 mod endpoints;
 mod error;
 mod http;
+mod latency;
 mod options;
 mod pace;
 mod question;

@@ -1,6 +1,11 @@
 //! Counters of what went over the wire.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use super::error::Error;
+use super::latency::Latency;
 
 /// What the client has done so far.
 #[derive(Debug, Default)]
@@ -8,6 +13,8 @@ pub struct Traffic {
     requests: AtomicU64,
     retries: AtomicU64,
     downloaded_bytes: AtomicU64,
+    strains: AtomicU64,
+    first_bytes: Mutex<Latency>,
 }
 
 impl Traffic {
@@ -24,6 +31,25 @@ impl Traffic {
     /// Bytes of bodies that came over the wire.
     pub fn downloaded_bytes(&self) -> u64 {
         self.downloaded_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Signs that the service has more to do than it bears: it said so, an answer timed out, or first bytes of images
+    /// come much later than they did.
+    pub fn strains(&self) -> u64 {
+        self.strains.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_error(&self, error: &Error) {
+        if error.is_strain() {
+            self.strains.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn count_first_byte(&self, after: Duration) {
+        let mut first_bytes = self.first_bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        if first_bytes.has_risen(after) {
+            self.strains.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn count_request(&self) {

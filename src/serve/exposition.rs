@@ -56,6 +56,7 @@ fn of_the_mirror(status: &Status, is_ready: bool) -> Vec<(Metric, Values<'_>)> {
         (metrics::BYTES, one_of(&[], status.bytes)),
         (metrics::BYTES_LEFT, one_of(&[], status.bytes_left)),
         (metrics::RATE, one_of(&[], status.rate_bytes_s.unwrap_or(0))),
+        (metrics::PARALLEL, one_of(&[], status.parallel.unwrap_or(0))),
         (
             metrics::COLLECTION_SERIES,
             collections().map(|one| (vec![&one.collection[..]], one.series)).collect(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -52,6 +52,8 @@ pub struct Cycle {
     /// Cancelled when nothing more may be claimed: by a signal, or by trouble of our own.
     pub(super) halt: CancellationToken,
     pub(super) job_ended: Notify,
+    /// How many series may be under way, as it changes.
+    pub(super) allowed: watch::Sender<usize>,
     /// Series of which nothing in the tree is used again.
     afresh: Mutex<BTreeSet<i64>>,
     /// How often an outage put a series back in the queue.
@@ -148,6 +150,7 @@ impl Cycle {
             drain: setup.drain,
             progress: Arc::default(),
             job_ended: Notify::new(),
+            allowed: watch::Sender::new(0),
             afresh: Mutex::default(),
             requeued: Mutex::default(),
             began: Instant::now(),

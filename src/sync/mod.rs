@@ -3,6 +3,7 @@
 //! The only module that sees network, disk and record together. Prints nothing: what happens is sent as [`Event`]s.
 
 mod check;
+mod concurrency;
 mod cycle;
 mod draft;
 mod hook;
@@ -24,12 +25,13 @@ use crate::mirror::{CommitError, RootError, StagingError};
 use crate::plan::Selection;
 use crate::{db, fetch, nbia};
 
-pub use crate::db::Confirmation;
+pub use crate::db::{Confirmation, Order};
 pub use crate::nbia::chain;
 pub use check::{
     Aim, CheckTotals, Damage, Found, Pass, Question, Run, Sample, Share, Statement, Statements, check,
     next_sample,
 };
+pub use concurrency::Parallel;
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
 pub use hook::{Hooks, News, Occasion};
@@ -45,7 +47,9 @@ fn is_wanted(selections: &[Selection], series: &Series) -> bool {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Series at a time.
-    pub parallel: usize,
+    pub parallel: Parallel,
+    /// Which of them is begun first.
+    pub order: Order,
     /// No new series is begun once so many bytes came over the wire.
     pub max_bytes: Option<u64>,
     /// Retry of whole series.
@@ -61,7 +65,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            parallel: 4,
+            parallel: Parallel { least: 1, most: 4 },
+            order: Order::default(),
             max_bytes: None,
             jobs: JobOptions::default(),
             disk: DiskOptions::default(),

@@ -1,15 +1,17 @@
 //! The worker pool: claims, until there is nothing left or it is told to stop; and the heartbeat beside it.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use super::concurrency::{Concurrency, STEP, Seen};
 use super::cycle::Cycle;
-use super::{DiskOptions, Error};
+use super::{DiskOptions, Error, Order};
 use crate::mirror::Space;
 use crate::nbia::Traffic;
 
@@ -23,13 +25,45 @@ const SMOOTHED_OVER: u64 = 5;
 impl Cycle {
     /// Works until no job of the run is left, or until it is told to stop; gives the first error that stopped it.
     pub(super) async fn drain_queue(self: &Arc<Self>, run_id: i64) -> Result<(), Error> {
-        let halt = self.halt.clone();
+        let mut concurrency = Concurrency::new(self.options.parallel);
+        self.allowed.send_replace(concurrency.allowed());
+        let over = self.halt.child_token();
         let mut workers = JoinSet::new();
-        for _ in 0..self.options.parallel.max(1) {
-            let (cycle, halt) = (Arc::clone(self), halt.clone());
-            workers.spawn(async move { cycle.worker(run_id, &halt).await });
+        for number in 0..self.options.parallel.most {
+            let (cycle, over) = (Arc::clone(self), over.clone());
+            workers.spawn(async move {
+                let outcome = cycle.worker(number, run_id, &over).await;
+                // nothing is left that would be worth waiting for
+                over.cancel();
+                outcome
+            });
         }
-        first_error(&mut workers, &halt).await
+        let outcome = tokio::select! {
+            outcome = first_error(&mut workers, &self.halt) => outcome,
+            never = self.steer(&mut concurrency) => match never {},
+        };
+        self.allowed.send_replace(0);
+        outcome
+    }
+
+    /// Lets more series be under way while the service bears it, and fewer when it does not; has no end of its own.
+    async fn steer(&self, concurrency: &mut Concurrency) -> Infallible {
+        let mut steps = interval_at(Instant::now() + STEP, STEP);
+        steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            steps.tick().await;
+            let before = concurrency.allowed();
+            concurrency.step(Seen {
+                strains: self.traffic(Traffic::strains),
+                arrived: self.progress.arrived(),
+                running: self.progress.running().len(),
+            });
+            let allowed = concurrency.allowed();
+            if allowed < before {
+                info!("the service has too much to do: {allowed} series at a time instead of {before}");
+            }
+            self.allowed.send_replace(allowed);
+        }
     }
 
     /// Tells beside some work, and until it ends, that this process is alive, and lets it begin nothing more where the
@@ -51,29 +85,52 @@ impl Cycle {
         }
     }
 
-    async fn worker(self: Arc<Self>, run_id: i64, halt: &CancellationToken) -> Result<(), Error> {
-        while !halt.is_cancelled() {
+    async fn worker(
+        self: &Arc<Self>,
+        number: usize,
+        run_id: i64,
+        over: &CancellationToken,
+    ) -> Result<(), Error> {
+        let order = self.order_of(number);
+        while !self.halt.is_cancelled() && self.may_begin(number, over).await {
             if self.has_reached_max_bytes() {
                 info!("stopping at the limit of bytes; what is left stays queued");
                 break;
             }
             self.guard_disk()?;
-            match self.db.claim(run_id, self.now()).await? {
+            match self.db.claim(run_id, order, self.now()).await? {
                 Some(job) => {
                     let outcome = self.work_on(job).await;
                     self.job_ended.notify_waiters();
                     outcome?;
                 }
-                None if !self.wait_for_a_job(run_id, halt).await? => break,
+                None if !self.wait_for_a_job(run_id).await? => break,
                 None => {}
             }
         }
         Ok(())
     }
 
+    /// Waits until so many series may be under way that this worker may begin one; `false` when none is left for it.
+    async fn may_begin(&self, number: usize, over: &CancellationToken) -> bool {
+        let mut allowed = self.allowed.subscribe();
+        tokio::select! {
+            biased;
+            allowed = allowed.wait_for(|allowed| *allowed > number) => allowed.is_ok(),
+            () = over.cancelled() => false,
+        }
+    }
+
+    /// Of several workers the second begins at the other end, so that neither small series nor large ones wait until all
+    /// of the other kind are done.
+    fn order_of(&self, number: usize) -> Order {
+        let order = self.options.order;
+        if number == 1 { order.other_end() } else { order }
+    }
+
     /// Waits a moment while jobs of the run are queued for later or under way; `false` when none is left that is worth
     /// waiting for.
-    async fn wait_for_a_job(&self, run_id: i64, halt: &CancellationToken) -> Result<bool, Error> {
+    async fn wait_for_a_job(&self, run_id: i64) -> Result<bool, Error> {
         let ended = self.job_ended.notified();
         let longest = i64::try_from(self.options.jobs.cap.as_secs()).unwrap_or(i64::MAX);
         let due = self.db.next_due(run_id, self.now().saturating_add(longest)).await?;
@@ -84,7 +141,7 @@ impl Cycle {
         }
         let until_due = until_due.unwrap_or(LOOK_AGAIN);
         tokio::select! {
-            () = halt.cancelled() => {}
+            () = self.halt.cancelled() => {}
             () = ended => {}
             () = tokio::time::sleep(until_due.min(LOOK_AGAIN)) => {}
         }
@@ -113,7 +170,8 @@ impl Cycle {
             let of_late = arrived.saturating_sub(before) / BEAT.as_secs();
             rate = if rate > 0 { (rate * (SMOOTHED_OVER - 1) + of_late) / SMOOTHED_OVER } else { of_late };
             before = arrived;
-            self.db.beat(rate, self.now()).await?;
+            let parallel = *self.allowed.borrow() as u64;
+            self.db.beat(rate, parallel, self.now()).await?;
             if let Err(error) = self.guard_disk() {
                 self.halt.cancel();
                 return Err(error);

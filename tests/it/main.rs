@@ -13,6 +13,7 @@ mod evolution;
 mod faults;
 mod liars;
 mod mirror;
+mod parallel;
 mod proof;
 mod query;
 mod resume;

@@ -1,23 +1,13 @@
 //! The program killed in mid-download, and what the next one makes of it.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
 use crate::support::catalogue::{COLLECTION, Catalogue};
 use crate::support::fake_tcia::{FakeTcia, Fault};
-use crate::support::program::{Lab, is_instance, tree};
+use crate::support::program::{Lab, is_instance, tree, wait_until};
 use crate::support::sound::assert_sound;
-
-/// Waits for something that another process does; the limit only ends a test that would hang.
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_secs(30), "waited in vain for {what}");
-        std::thread::yield_now();
-    }
-}
 
 /// The record of a mirror that may not be there yet.
 fn record(lab: &Lab) -> Option<Connection> {

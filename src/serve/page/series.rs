@@ -20,7 +20,8 @@ pub(super) fn running(view: &View) -> Markup {
         p {
             (text(&run.command)) ", begun " (ago(&run.started_at, view.now)) ": "
             @match status.rate_bytes_s {
-                Some(rate) => { (bytes(rate)) "/s, " (counted(status.series.running, "series", "series")) " at a time, "
+                Some(rate) => { (bytes(rate)) "/s, " (counted(status.series.running, "series", "series")) " at a time"
+                    @if let Some(most) = status.parallel.filter(|most| *most > 0) { " of up to " (count(most)) } ", "
                     (count(status.series.queued)) " queued." },
                 None => "it asks what there is, or its process has gone.",
             }

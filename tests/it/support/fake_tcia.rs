@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -30,6 +31,8 @@ pub(crate) enum Fault {
     Stall,
     /// The answer up to so many bytes, then nothing more, as long as the server lives.
     StallAfter(usize),
+    /// The answer, so many bytes every tenth of a second.
+    Trickle(usize),
     /// The ZIP, made anew from its entries.
     Rezip(Arc<dyn Fn(Entries) -> Vec<u8> + Send + Sync>),
 }
@@ -226,6 +229,11 @@ async fn spoil(response: Response, fault: Fault, stop: CancellationToken) -> Res
             };
             Body::from_stream(stream::StreamExt::chain(stream::iter([Ok(piece)]), stream::once(rest)))
         }
+        Fault::Trickle(length) => Body::from_stream(stream::unfold(whole, move |mut left| async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let piece = left.split_to(length.min(left.len()));
+            (!piece.is_empty()).then_some((Ok::<_, std::io::Error>(piece), left))
+        })),
         Fault::Rezip(change) => Body::from(change(entries(&whole))),
         Fault::Answer(..) | Fault::Stall => Body::from(whole),
     };
