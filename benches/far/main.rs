@@ -47,8 +47,8 @@ const WAY: Way = Way {
     connection_rate: 8_000_000,
     link_rate: 48_000_000,
 };
-/// Series at a time: few, as many as are configured when nobody says otherwise, and more than the link needs.
-const PARALLEL: [usize; 3] = [2, 4, 16];
+/// Series at a time: as many as are configured when nobody says otherwise, and more than the link needs.
+const PARALLEL: [usize; 3] = [4, 8, 16];
 /// Share of the link while images come.
 const LEAST_SHARE: f64 = 0.9;
 /// Bytes.
@@ -61,7 +61,7 @@ const COLLECTION: &str = "FAR";
 #[derive(Parser)]
 struct Arguments {
     /// Series, about 26 MB each on the way
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = 72)]
     series: usize,
     /// Given by cargo
     #[arg(long, hide = true)]
