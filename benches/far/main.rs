@@ -13,12 +13,14 @@ mod machine;
 #[path = "../pipeline/prepared.rs"]
 #[expect(dead_code, reason = "no instance here is too large for memory")]
 mod prepared;
-#[path = "../pipeline/program.rs"]
+#[path = "../pipeline/process.rs"]
 #[expect(dead_code, reason = "what is far away is slow, whatever the processor does")]
+mod process;
+#[path = "../pipeline/program.rs"]
+#[expect(dead_code, reason = "requests are counted elsewhere")]
 mod program;
 mod relay;
 #[path = "../pipeline/sample.rs"]
-#[expect(dead_code, reason = "how many instances a series has is an argument here")]
 mod sample;
 #[path = "../pipeline/service.rs"]
 mod service;
@@ -108,8 +110,8 @@ fn show(machine: &Machine, measured: &[Measured]) -> anyhow::Result<()> {
     writeln!(output, "|---|---|---|---|---|")?;
     for one in measured {
         let Measured { parallel, run, flow } = one;
-        let (wall, memory) = (run.wall.as_secs_f64(), run.peak_bytes / 1_000_000);
-        let (coming, whole) = (100.0 * share(flow, flow.lasted()), 100.0 * share(flow, run.wall));
+        let (wall, memory) = (run.spent.wall.as_secs_f64(), run.spent.peak_bytes / 1_000_000);
+        let (coming, whole) = (100.0 * share(flow, flow.lasted()), 100.0 * share(flow, run.spent.wall));
         writeln!(output, "| {parallel} | {coming:.1} % | {wall:.1} s | {whole:.1} % | {memory} MB |")?;
     }
     Ok(())
@@ -125,7 +127,7 @@ fn judge(measured: &[Measured]) -> anyhow::Result<()> {
     let last = measured.last().context("nothing was measured")?;
     let filled = share(&last.flow, last.flow.lasted());
     ensure!(filled >= LEAST_SHARE, "only {:.1} % of the link were filled", 100.0 * filled);
-    let most = measured.iter().map(|one| one.run.peak_bytes).max().unwrap_or_default();
+    let most = measured.iter().map(|one| one.run.spent.peak_bytes).max().unwrap_or_default();
     ensure!(most < MOST_MEMORY, "the program took {most} bytes of memory");
     Ok(())
 }

@@ -15,7 +15,6 @@ mod meter;
 #[expect(dead_code, reason = "no instance here is too large for memory")]
 mod prepared;
 #[path = "../pipeline/sample.rs"]
-#[expect(dead_code, reason = "how many instances a series has is an argument here")]
 mod sample;
 mod service;
 mod stock;

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use flate2::{Decompress, FlushDecompress, Status};
+use md5::Md5;
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use tcia_mirror::mirror::{LANES, md5_of_each};
@@ -26,6 +27,9 @@ const STEP_BYTES: usize = 64 << 10;
 /// A local header without its name, and a data descriptor, as `JavaZip` writes them.
 const LOCAL_HEADER_BYTES: usize = 30;
 const DESCRIPTOR_BYTES: usize = 16;
+
+/// Larger instances are digested by themselves, as the program does it.
+const MOST_GROUPED_BYTES: usize = 8 << 20;
 
 /// One part of the work.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +121,8 @@ fn measure_series(address: SocketAddr, series: &Prepared, directory: &Path) -> a
     ensure!(received > series.zip_bytes(), "series {uid} came short: {received} bytes");
     let staging = directory.join(uid);
     fs::create_dir_all(&staging)?;
-    let mut entries = Entries::of(series)?;
+    let zip = series.whole_zip();
+    let mut entries = Entries::of(series, &zip)?;
     let (mut files, mut group) = (Vec::new(), Group::default());
     while let Some(content) = entries.next(&mut costs)? {
         costs.time(Part::Crc32, || crc32fast::hash(content));
@@ -142,6 +147,10 @@ struct Group {
 
 impl Group {
     fn add(&mut self, content: &[u8], costs: &mut Costs) -> anyhow::Result<()> {
+        if content.len() > MOST_GROUPED_BYTES {
+            costs.time(Part::Md5, || Md5::digest(content));
+            return Ok(());
+        }
         let buffer = &mut self.contents[self.filled];
         buffer.clear();
         buffer.extend_from_slice(content);
@@ -185,11 +194,10 @@ struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    fn of(series: &'a Prepared) -> anyhow::Result<Self> {
-        let [zip] = series.zip.as_slice() else { anyhow::bail!("a repeated piece cannot be measured") };
+    fn of(series: &Prepared, zip: &'a [u8]) -> anyhow::Result<Self> {
         let largest = series.listed.file_size.div_ceil(series.listed.image_count as u64);
         let content = vec![0; usize::try_from(largest)? + STEP_BYTES];
-        Ok(Self { zip: &zip.bytes, inflate: Decompress::new(false), content })
+        Ok(Self { zip, inflate: Decompress::new(false), content })
     }
 
     /// The next instance; licence and list of MD5s are unpacked and left out.

@@ -1,7 +1,9 @@
-//! The program beside the floor of the machine, measured in turns in one run: `cargo bench --locked`.
+//! The program beside the floor of the machine and beside what people take instead, in turns in one run, for series of
+//! three kinds: `cargo bench --locked --bench pipeline`.
 //!
 //! The floor is what the work costs when nothing is between its parts: receiving, inflating, three digests, durable
-//! files. Processor time is compared, not wall time, so that other work on the machine disturbs it little.
+//! files. With it processor time is compared, not wall time, so that other work on the machine disturbs it little; with
+//! the others both.
 
 mod figures;
 mod floor;
@@ -11,45 +13,56 @@ mod java_zip;
 mod lists;
 mod machine;
 mod prepared;
+mod process;
 mod program;
+mod rivals;
 mod sample;
 mod service;
 mod table;
+mod workload;
 mod workshop;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use anyhow::ensure;
+use clap::{Parser, ValueEnum};
 
 use crate::machine::Machine;
 use crate::prepared::Prepared;
-use crate::sample::Shape;
+use crate::program::Run;
+use crate::rivals::{Rival, Rivals};
 use crate::service::{SERVE, Service};
-use crate::table::{Round, Sample, Table};
+use crate::table::{Data, Measured, Round, Table};
+use crate::workload::Workload;
 use crate::workshop::Workshop;
 
-/// Series at a time, in the floor and in the program: the cores of the machine that the targets were set on.
-const PARALLEL: usize = 2;
-/// Slices of 524 288 bytes in the one large instance: 2.0 GB.
-const SLICES: usize = 3815;
-/// Collections that the service lists.
-const MANY: &str = "BENCH";
-const LARGE: &str = "BENCH-LARGE";
+/// Series at a time, in the program as it is by itself, and connections of those rivals that are told how many.
+const PARALLEL: usize = 4;
+/// Threads of the floor: the cores of the machine that the targets were set on.
+const THREADS: usize = 2;
+/// With so many at a time memory is measured once more.
+const MORE_PARALLEL: usize = 8;
 
-/// Measures the program beside the floor of this machine.
+/// Measures the program beside the floor of this machine and beside what people take instead.
 #[derive(Parser)]
 struct Arguments {
-    /// What the instances look like
-    #[arg(long, value_enum, default_value_t = Shape::Ct)]
-    shape: Shape,
-    /// Series of a round, about 106 MB each
-    #[arg(long, default_value_t = 10)]
-    series: usize,
-    /// Measurements of the floor and of the program
-    #[arg(long, default_value_t = 5)]
+    /// What is fetched; all of them one after the other
+    #[arg(long, value_enum, default_values_t = Workload::value_variants().to_vec())]
+    workload: Vec<Workload>,
+    /// Series of each, instead of the usual number
+    #[arg(long)]
+    series: Option<usize>,
+    /// Measurements of everything
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// The floor and the program alone
+    #[arg(long)]
+    without_rivals: bool,
+    /// An interpreter of Python that has `tcia_utils`
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -60,36 +73,67 @@ fn main() -> anyhow::Result<()> {
         return service::serve();
     }
     let arguments = Arguments::parse();
+    let mut rivals = Rivals::find(arguments.python.clone(), PARALLEL);
+    if arguments.without_rivals {
+        rivals.there.clear();
+    }
     let machine = Machine::look()?;
-    say("preparing series")?;
-    let many =
-        Prepared::many(MANY, arguments.shape, arguments.series, arguments.shape.instances_per_series())?;
-    let large = Prepared::one_large(LARGE, SLICES)?;
-    let service = Service::start(many.iter().chain([&large]))?;
-    drop(large);
     let workshop = Workshop::new()?;
-    let rounds = (1..=arguments.rounds).map(|number| round(number, &service, &many, &workshop));
-    let rounds = rounds.collect::<anyhow::Result<_>>()?;
-    say("measuring memory")?;
-    let mirror =
-        |collection, parallel| workshop.lend(|place| program::mirror(&service, place, collection, parallel));
-    let table = Table {
-        machine,
-        data: Sample::of(&many),
-        parallel: PARALLEL,
-        rounds,
-        eight_at_once: mirror(MANY, 8)?,
-        one_large: mirror(LARGE, PARALLEL)?,
-    };
-    publish(&table.to_string())
+    let measure = |workload: &Workload| measure(*workload, &arguments, &rivals, &workshop);
+    let measured = arguments.workload.iter().map(measure).collect::<anyhow::Result<_>>()?;
+    publish(&Table { machine, parallel: PARALLEL, measured }.to_string())
 }
 
-/// The floor, then the program, each on a quiet disk.
-fn round(number: usize, service: &Service, many: &[Prepared], workshop: &Workshop) -> anyhow::Result<Round> {
-    say(&format!("round {number}"))?;
-    let floor = workshop.lend(|place| floor::measure(service.address, many, PARALLEL, place))?;
-    let program = workshop.lend(|place| program::mirror(service, place, MANY, PARALLEL))?;
-    Ok(Round { floor, program })
+fn measure(
+    workload: Workload,
+    arguments: &Arguments,
+    rivals: &Rivals,
+    workshop: &Workshop,
+) -> anyhow::Result<Measured> {
+    say(&format!("preparing {workload}"))?;
+    let series = workload.prepare(arguments.series)?;
+    let service = Service::start(&series)?;
+    let mut rounds = Vec::new();
+    for number in 1..=arguments.rounds {
+        say(&format!("{workload}, round {number}"))?;
+        rounds.push(round(workload, &service, &series, rivals, workshop)?);
+    }
+    let more_at_once = mirror(workload, &service, &series, workshop, MORE_PARALLEL)?.spent.peak_bytes;
+    Ok(Measured { workload, data: Data::of(&series), rounds, more_at_once })
+}
+
+/// The floor, then the program, then the others, each on a quiet disk.
+fn round(
+    workload: Workload,
+    service: &Service,
+    series: &[Prepared],
+    rivals: &Rivals,
+    workshop: &Workshop,
+) -> anyhow::Result<Round> {
+    let floor = workshop.lend(|place| floor::measure(service.address, series, THREADS, place))?;
+    let program = mirror(workload, service, series, workshop, PARALLEL)?;
+    let fetch = |rival: &Rival| {
+        say(&rival.to_string())?;
+        Ok((*rival, workshop.lend(|place| rivals.fetch(*rival, service, series, place))?))
+    };
+    let rivals = rivals.there.iter().map(fetch).collect::<anyhow::Result<_>>()?;
+    Ok(Round { floor, program, rivals })
+}
+
+/// Runs the program; an error when it does not leave behind what it should.
+fn mirror(
+    workload: Workload,
+    service: &Service,
+    series: &[Prepared],
+    workshop: &Workshop,
+    parallel: usize,
+) -> anyhow::Result<Run> {
+    workshop.lend(|place| {
+        let run = program::mirror(service, place, workload.collection(), parallel)?;
+        let (found, expected) = (rivals::count(place, "dcm")?, Data::of(series));
+        ensure!(found == (expected.instances, expected.dicom_bytes), "the program left {found:?}");
+        Ok(run)
+    })
 }
 
 fn say(step: &str) -> io::Result<()> {

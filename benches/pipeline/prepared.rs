@@ -1,5 +1,6 @@
 //! Series ready to be sent: their row of the listing, and their ZIP as Java writes it.
 
+use std::borrow::Cow;
 use std::sync::Mutex;
 use std::thread;
 
@@ -13,8 +14,6 @@ use crate::sample::Shape;
 
 const LICENSE: &str = "License Information. Generated for a measurement.\n";
 const MD5_LIST: &str = "md5hashes.csv";
-/// The number of the series with one large instance; those of a shape count from 0.
-const LARGE_SERIES: usize = 999;
 /// An empty last block of deflate.
 const LAST_BLOCK: &[u8] = &[3, 0];
 
@@ -44,6 +43,17 @@ impl Prepared {
     /// Bytes of the ZIP.
     pub(crate) fn zip_bytes(&self) -> u64 {
         self.zip.iter().map(|piece| (piece.bytes.len() * piece.times) as u64).sum()
+    }
+
+    /// The ZIP in one piece, copied only where it is not.
+    pub(crate) fn whole_zip(&self) -> Cow<'_, [u8]> {
+        match self.zip.as_slice() {
+            [only] if only.times == 1 => Cow::Borrowed(&only.bytes),
+            pieces => {
+                let repeated = pieces.iter().map(|piece| piece.bytes.repeat(piece.times));
+                repeated.collect::<Vec<_>>().concat().into()
+            }
+        }
     }
 
     /// Series of a shape; packed by as many threads as there are cores.
@@ -95,8 +105,8 @@ impl Prepared {
     /// One series of one instance: a CT header, then the voxels of one slice so many times.
     ///
     /// Packed slice by slice, each without a look at the one before it, so that one packed slice stands for all.
-    pub(crate) fn one_large(collection: &str, slices: usize) -> anyhow::Result<Self> {
-        let mut instance = Shape::Ct.instance(LARGE_SERIES, 0);
+    pub(crate) fn one_large(collection: &str, series: usize, slices: usize) -> anyhow::Result<Self> {
+        let mut instance = Shape::Ct.instance(series, 0);
         let voxels_bytes =
             u32::try_from(instance.voxels.len() * slices).context("more voxels than DICOM can count")?;
         instance.announce_voxels(voxels_bytes);

@@ -40,14 +40,6 @@ pub(crate) struct Instance {
 }
 
 impl Shape {
-    /// So many make about 106 MB.
-    pub(crate) fn instances_per_series(self) -> usize {
-        match self {
-            Self::Ct => 200,
-            Self::Mr => 800,
-        }
-    }
-
     /// The instance of this number in the series of this number.
     pub(crate) fn instance(self, series: usize, number: usize) -> Instance {
         let sample = match self {
