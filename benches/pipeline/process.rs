@@ -24,8 +24,8 @@ pub(crate) struct Spent {
     pub(crate) peak_bytes: u64,
 }
 
-/// Runs a command, which must succeed; gives what it printed as well.
-pub(crate) fn run(command: &mut Command) -> anyhow::Result<(Spent, String)> {
+/// Runs a command, which must end with a code; gives what it printed as well.
+pub(crate) fn run_to(command: &mut Command, code: i32) -> anyhow::Result<(Spent, String)> {
     // a group of its own: whatever it starts is found by that
     let command = command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped());
     let began = Instant::now();
@@ -33,7 +33,12 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<(Spent, String)> {
     let (peak_bytes, output) = watch(&mut child)?;
     waitid(WaitId::Pid(Pid::from_child(&child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
     let (wall, cpu) = (began.elapsed(), cpu_time(child.id())?);
-    ensure!(child.wait()?.success(), "{command:?} ended badly; it said: {output}");
+    let status = child.wait()?;
+    ensure!(
+        status.code() == Some(code),
+        "{command:?} ended with {status}; its last words: {:?}",
+        output.lines().last()
+    );
     Ok((Spent { cpu, wall, peak_bytes }, output))
 }
 

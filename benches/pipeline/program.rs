@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::Context;
 use serde_json::Value;
 
-use crate::process::{Spent, run};
+use crate::process::{Spent, run_to};
 use crate::service::{PATH, Service};
 
 /// No rates, no guard of the disk, and no second try: what fails here is to be seen.
@@ -45,7 +45,7 @@ pub(crate) fn mirror(
     command.arg("--config").arg(config).arg("--root").arg(&root);
     command.args(["--json", "--quiet", "--base-url", &format!("http://{}{PATH}", service.address)]);
     command.args(["mirror", "--collection", collection, "--parallel", &parallel.to_string()]);
-    let (spent, output) = run(&mut command)?;
+    let (spent, output) = run_to(&mut command, 0)?;
     let summary: Value = serde_json::from_str(output.lines().last().context("the program said nothing")?)?;
     let requests = summary["summary"]["requests"].as_u64().context("no requests")?;
     Ok(Run { spent, requests })

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::prepared::Prepared;
-use crate::process::{Spent, run};
+use crate::process::{Spent, run_to};
 use crate::service::{PATH, Service};
 
 /// ZIPs, then files, then digests, on all cores, as such scripts go; nothing is compared, nothing put on stable storage.
@@ -97,7 +97,7 @@ impl Rivals {
     ) -> anyhow::Result<Spent> {
         let base_url = format!("http://{}{PATH}", service.address);
         let mut command = self.command(rival, &base_url, series, directory)?;
-        let (spent, _) = run(command.current_dir(directory))?;
+        let (spent, _) = run_to(command.current_dir(directory), 0)?;
         check(rival, series, directory)?;
         Ok(spent)
     }

@@ -53,7 +53,10 @@ pub(super) fn show_jobs(
     Ok(Exit::Done)
 }
 
-/// The lines of a plan: written as they come in JSON, as one table for people.
+/// Rows of one table: the whole archive would not fit into memory as one.
+const MOST_ROWS: usize = 10_000;
+
+/// The lines of a plan: written as they come in JSON, as tables for people.
 struct Lines {
     json: bool,
     table: Table,
@@ -62,27 +65,25 @@ struct Lines {
 
 impl Lines {
     fn new(json: bool) -> Self {
-        let mut table = Table::new();
-        table.load_style(NOTHING);
-        table.set_header([
-            "decision",
-            "collection",
-            "patient",
-            "series",
-            "modality",
-            "instances",
-            "size",
-            "reason",
-        ]);
-        Self { json, table, outcome: Ok(()) }
+        Self { json, table: empty_table(), outcome: Ok(()) }
     }
 
     fn add(&mut self, planned: Planned<'_>) {
-        if self.json && self.outcome.is_ok() {
-            self.outcome = print::json(&as_json(planned));
-        } else if !self.json {
-            self.table.add_row(as_row(planned));
+        if self.outcome.is_ok() {
+            self.outcome = self.write(planned);
         }
+    }
+
+    fn write(&mut self, planned: Planned<'_>) -> anyhow::Result<()> {
+        if self.json {
+            return print::json(&as_json(planned));
+        }
+        self.table.add_row(as_row(planned));
+        if self.table.row_count() < MOST_ROWS {
+            return Ok(());
+        }
+        let full = std::mem::replace(&mut self.table, empty_table());
+        print::data(&full.to_string())
     }
 
     fn finish(self, totals: &PlanTotals) -> anyhow::Result<()> {
@@ -109,6 +110,22 @@ impl Lines {
             totals.requests,
         ))
     }
+}
+
+fn empty_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table.set_header([
+        "decision",
+        "collection",
+        "patient",
+        "series",
+        "modality",
+        "instances",
+        "size",
+        "reason",
+    ]);
+    table
 }
 
 fn as_json(planned: Planned<'_>) -> Value {
