@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::catalogue::Catalogue;
 
-/// Bytes of one chunk.
-const CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of one chunk, as Tomcat sends them.
+const CHUNK_BYTES: usize = 8 << 10;
 
 /// The running service; it ends with the process.
 pub(crate) struct Service {

@@ -1,6 +1,6 @@
 //! The walk: coarse questions first, narrower ones where an answer is refused, cut, too slow or not whole.
 //!
-//! A collection costs three requests when the service is well. Every row is handed on as it arrives; what stays in
+//! A collection costs three requests when the service is well. Rows are handed on while they arrive; what stays in
 //! memory is the tally that tells whether the listing is whole.
 
 use std::collections::BTreeSet;
@@ -18,6 +18,8 @@ use crate::nbia::{Client, Error, Rejected, Rows, Scope, chain};
 
 /// Questions about single patients that are under way at once; the client's rate is the real limit.
 const NARROW_AT_ONCE: usize = 4;
+/// Rows that are handed on together: each time they are put on stable storage, and pieces of HTTP bring ten of them.
+const ROWS_AT_ONCE: usize = 1000;
 /// How often a list that should not be empty is asked for again: the service answers hidden failures with nothing.
 const ASK_AGAIN: u32 = 3;
 
@@ -277,14 +279,20 @@ impl<'a> Walker<'a> {
         listed: fn(Vec<T>) -> Listed,
         tally: &mut Tally,
     ) -> Result<(), Error> {
-        while let Some(batch) = rows.next().await? {
-            for row in &batch {
-                add(tally, row);
+        let (mut waiting, mut next) = (Vec::new(), rows.next().await);
+        while let Ok(Some(batch)) = &mut next {
+            batch.iter().for_each(|row| add(tally, row));
+            waiting.append(batch);
+            if waiting.len() >= ROWS_AT_ONCE {
+                self.hand_on(listed(std::mem::take(&mut waiting))).await?;
             }
-            if !batch.is_empty() {
-                self.hand_on(listed(batch)).await?;
-            }
+            next = rows.next().await;
         }
+        // also what came before the answer broke off
+        if !waiting.is_empty() {
+            self.hand_on(listed(waiting)).await?;
+        }
+        next?;
         let (count, first) = rows.rejected();
         if count > 0 {
             self.rejected_rows.fetch_add(count, Ordering::Relaxed);

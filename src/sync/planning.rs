@@ -18,7 +18,7 @@ use crate::plan::{self, Listed, Outcome, Selection, describe};
 /// Scopes that are walked at once; the client's rate is the real limit.
 const WALKS_AT_ONCE: usize = 4;
 /// Batches of rows that may wait to be recorded.
-const LISTED_QUEUE: usize = 16;
+const LISTED_QUEUE: usize = 2;
 /// Outages that one walk sits out; a service that comes and goes must not hold it for ever.
 const MOST_OUTAGES: u32 = 20;
 
