@@ -52,7 +52,7 @@ impl Part {
             Self::Inflate => "inflate, zlib-rs",
             Self::Crc32 => "CRC-32",
             Self::Sha256 => "SHA-256",
-            Self::Md5 => "MD5, in lanes",
+            Self::Md5 => "MD5, in lanes up to 8 MiB",
             Self::Files => "files: create, write, fdatasync of all",
         }
     }

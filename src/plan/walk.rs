@@ -281,7 +281,9 @@ impl<'a> Walker<'a> {
     ) -> Result<(), Error> {
         let (mut waiting, mut next) = (Vec::new(), rows.next().await);
         while let Ok(Some(batch)) = &mut next {
-            batch.iter().for_each(|row| add(tally, row));
+            for row in batch.iter() {
+                add(tally, row);
+            }
             waiting.append(batch);
             if waiting.len() >= ROWS_AT_ONCE {
                 self.hand_on(listed(std::mem::take(&mut waiting))).await?;
