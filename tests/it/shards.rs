@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -447,4 +447,22 @@ fn the_names_of_patients_that_differ_in_capitals_alone_are_the_same_in_every_sha
 
     assert!(tree(&lab.root()) == catalogue.expected_tree(true));
     assert_sound(&lab.root());
+}
+
+#[test]
+fn the_job_of_kubernetes_begins_each_shard_once() {
+    let job = include_str!("../../config/kubernetes/tcia-mirror-job.yaml");
+    let after = |key: &str| job.split_once(key).unwrap().1.split(['\n', '\'', '#']).next().unwrap().trim();
+    let script = after("command: [sh, -c, '").replace("exec tcia-mirror", "echo");
+    let of = after("completions: ");
+    assert!(job.contains(&format!("name: SHARDS\n              value: \"{of}\"")));
+
+    let begun = (0..of.parse().unwrap()).map(|index: u32| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).env("JOB_COMPLETION_INDEX", index.to_string()).env("SHARDS", of);
+        Ended::from(shell.output().unwrap()).assert_code(0).stdout
+    });
+
+    let expected = shards(of.parse().unwrap()).map(|shard| format!("--shard {shard} sync\n"));
+    assert_eq!(begun.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
