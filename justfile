@@ -29,6 +29,10 @@ unit-file:
 clients:
     tests/clients/run
 
+# One mirror by an array of jobs of a real Slurm on this machine.
+slurm:
+    tests/slurm/run
+
 # The status page in Chromium; leaves pictures in target/page.
 page:
     tests/page/run

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::config::{parse_bytes, parse_rate};
-use crate::dicom::{SeriesInstanceUid, StudyInstanceUid};
+use crate::dicom::{SeriesInstanceUid, Shard, StudyInstanceUid};
 use crate::fetch::How;
 use crate::nbia::{Dialect, Rate};
 use crate::sync::Share;
@@ -68,6 +68,9 @@ pub(super) struct Global {
     /// The dialect, when the path does not tell: bindaas-v1, bindaas-v3, nbia-v1, nbia-v2 or nbia-v4
     #[arg(long, global = true, env = "TCIA_MIRROR_DIALECT", value_name = "D")]
     pub(super) dialect: Option<Dialect>,
+    /// Only a share of the mirror, like 1/4: so many processes, on any machines, make one mirror on a shared file system
+    #[arg(long, global = true, env = "TCIA_MIRROR_SHARD", value_name = "I/N")]
+    pub(super) shard: Option<Shard>,
     /// One JSON object per line on standard output
     #[arg(long, global = true, env = "TCIA_MIRROR_JSON", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,

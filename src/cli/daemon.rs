@@ -35,13 +35,13 @@ pub(super) async fn run(global: &Global, Daemon { download }: Daemon) -> anyhow:
     if let Some((listener, _)) = &server {
         info!("serving the mirror at http://{}", listener.local_addr()?);
     }
-    let (root, record) = (config.root.clone(), Root::state_file_of(&config.root));
+    let (root, records) = (config.root.clone(), Root::records_of(&config.root, config.sync.shard));
     let (again, abort) = ((global.clone(), download), signals.abort.clone());
     let held = Arc::clone(&lock);
     let reload = move || reload(&again, &root, &abort, &held).map_err(|error| format!("{error:#}"));
     let setup = Setup {
         root: config.root.clone(),
-        record,
+        records,
         orders: orders(config, selections, signals.abort.clone(), lock),
         reload: Box::new(reload),
         hangups,

@@ -113,6 +113,7 @@ impl Server {
 fn configure_demo(global: &Global, base_url: &Url) -> anyhow::Result<Config> {
     let mut config = configure(global, &DownloadFlags::default())?;
     config.root = global.root.clone().unwrap_or_else(|| PathBuf::from(ROOT));
+    config.sync.shard = None;
     config.services.truncate(1);
     let service = &mut config.services[0];
     service.base_url = base_url.clone();

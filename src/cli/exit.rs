@@ -8,6 +8,7 @@ use super::print;
 use crate::config::ConfigError;
 use crate::db::Outcome;
 use crate::mirror::{CommitError, RootError};
+use crate::serve::OpenError;
 use crate::sync::{self, Report};
 use crate::{db, nbia};
 
@@ -63,7 +64,8 @@ impl Exit {
                             | nbia::Error::NotHttp { .. }
                             | nbia::Error::Setup { .. }
                     )
-                );
+                )
+                || of_root(cause).is_some_and(RootError::is_usage);
             if is_usage {
                 return Self::Usage;
             }
@@ -76,8 +78,17 @@ impl Exit {
 }
 
 fn is_locked(cause: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(cause.downcast_ref(), Some(RootError::Locked { .. }))
-        || cause.downcast_ref().is_some_and(sync::Error::is_locked)
+    matches!(of_root(cause), Some(RootError::Locked { .. }))
+}
+
+/// Why a root cannot be used, whoever found it.
+fn of_root<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a RootError> {
+    let of_server =
+        |error: &'a OpenError| if let OpenError::Root(error) = error { Some(error) } else { None };
+    cause
+        .downcast_ref()
+        .or_else(|| cause.downcast_ref().and_then(sync::Error::of_root))
+        .or_else(|| cause.downcast_ref().and_then(of_server))
 }
 
 /// Prints what clap has to say.
@@ -108,7 +119,10 @@ fn hint(error: &anyhow::Error) -> Option<String> {
                 "wait until the other command has ended, or look at it with `tcia-mirror status`".to_owned(),
             );
         }
-        if let Some(RootError::NoMirror { .. }) = cause.downcast_ref() {
+        if let Some(hint) = of_root(cause).and_then(of_split) {
+            return Some(hint.to_owned());
+        }
+        if let Some(RootError::NoMirror { .. }) = of_root(cause) {
             return Some(
                 "name the root with --root, or begin one with `tcia-mirror mirror --collection NAME`"
                     .to_owned(),
@@ -124,6 +138,19 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             return Some(DAMAGED.to_owned());
         }
         of_cycle(cause.downcast_ref()?)
+    })
+}
+
+fn of_split(error: &RootError) -> Option<&'static str> {
+    Some(match error {
+        RootError::IsSplit { .. } => {
+            "name one of its shards with --shard, like 1/4, with the number of them that the directory tells"
+        }
+        RootError::IsWhole { .. } => {
+            "leave --shard out, or name an empty directory with --root: a mirror is split from its beginning or never"
+        }
+        RootError::FoldsCapitals { .. } => "name a root on another file system, or leave --shard out",
+        _ => return None,
     })
 }
 

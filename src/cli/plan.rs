@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 use super::arguments::{DownloadFlags, Global, Planning};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, configure, configure_locally, say_what_is_not_listed, selections};
+use super::session::{Session, configure, configure_locally, open_root, say_what_is_not_listed, selections};
 use crate::db::{JobState, Reader};
-use crate::mirror::Root;
 use crate::plan::Selection;
 use crate::sync::{PlanTotals, Planned, plan_jobs};
 
@@ -45,8 +44,7 @@ pub(super) fn show_jobs(
     states: &[JobState],
     selections: &[Selection],
 ) -> anyhow::Result<Exit> {
-    let root = Root::open(&configure_locally(global, download)?.root)?;
-    let reader = Reader::open(&root.state_file())?;
+    let reader = Reader::open_all(&open_root(&configure_locally(global, download)?)?.records())?;
     let mut lines = Lines::new(global.json);
     let totals = plan_jobs(&reader, states, selections, &mut |planned| lines.add(planned))?;
     lines.finish(&totals)?;

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::arguments::{DownloadFlags, Global, Prune};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, clock, configure, configure_locally};
+use super::session::{Session, clock, configure, configure_locally, open_root};
 use crate::db::Reader;
 use crate::mirror::Root;
 use crate::sync::{Error, Obsolete, chain, obsolete};
@@ -22,9 +22,10 @@ pub(super) async fn run(
     let config = configure(global, &DownloadFlags::default())?;
     let at_least = command.older_than.map_or(config.retain, Into::into);
     // who is to remove something takes the root first, so that nothing changes between looking and removing
-    let root = Root::open(&config.root)?;
+    Root::refuse_other_split(&config.root, config.sync.shard)?;
+    let root = open_root(&config)?;
     let session = if command.dry_run { None } else { Some(Session::open(&config, global.json, bars).await?) };
-    let found = obsolete(&root, &Reader::open(&root.state_file())?, clock().as_second(), at_least)?;
+    let found = obsolete(&root, &Reader::open_all(&root.records())?, clock().as_second(), at_least)?;
     let outcome = match &session {
         None => found.iter().try_for_each(|one| show(global, "obsolete", one)).map(|()| Exit::Done),
         Some(session) => {

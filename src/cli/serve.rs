@@ -44,7 +44,8 @@ pub(super) async fn begin(
             "whoever reaches {listen} may read the mirror: [serve] token_file names a token if that is not meant"
         );
     }
-    let mirror = ServedMirror::open(&config.root)?.watched(least, clock).packed(config.serve.packing);
+    let mirror = ServedMirror::open_share(&config.root, config.sync.shard)?;
+    let mirror = mirror.watched(least, clock).packed(config.serve.packing);
     let mirror = Arc::new(mirror.guarded(Guard { connections: config.serve.connections, token }));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
     Ok((listener, mirror))

@@ -20,7 +20,7 @@ use super::progress::Watcher;
 use super::signals::Signals;
 use crate::config::{Config, Overrides, Select};
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid};
-use crate::mirror::Root;
+use crate::mirror::{Root, RootError};
 use crate::nbia::Client;
 use crate::plan::{Selection, read_manifest};
 use crate::sync::{self, Cycle, Event, News, Parallel, Report, Setup};
@@ -56,16 +56,17 @@ fn overrides(global: &Global) -> Overrides {
 
 /// The configuration with the flags of this command over it.
 pub(super) fn configure(global: &Global, download: &DownloadFlags) -> anyhow::Result<Config> {
-    Ok(with_flags(Config::load(overrides(global))?, download))
+    Ok(with_flags(Config::load(overrides(global))?, global, download))
 }
 
 /// The same for a command that asks no service, and may run where its keys cannot be read.
 pub(super) fn configure_locally(global: &Global, download: &DownloadFlags) -> anyhow::Result<Config> {
-    Ok(with_flags(Config::load_without_services(overrides(global))?, download))
+    Ok(with_flags(Config::load_without_services(overrides(global))?, global, download))
 }
 
-fn with_flags(mut config: Config, download: &DownloadFlags) -> Config {
+fn with_flags(mut config: Config, global: &Global, download: &DownloadFlags) -> Config {
     let sync = &mut config.sync;
+    sync.shard = global.shard;
     if let Some(most) = download.parallel.map(|parallel| parallel as usize) {
         sync.parallel = Parallel { least: sync.parallel.least.min(most), most };
     }
@@ -78,7 +79,12 @@ fn with_flags(mut config: Config, download: &DownloadFlags) -> Config {
     for service in &mut config.services {
         service.bandwidth = download.bandwidth.unwrap_or(service.bandwidth);
     }
-    config
+    config.divided()
+}
+
+/// The mirror of a configuration, only to read from it.
+pub(super) fn open_root(config: &Config) -> Result<Root, RootError> {
+    Root::open_share(&config.root, config.sync.shard)
 }
 
 /// What flags or, without any, the configuration select; a usage error with neither.
@@ -180,7 +186,8 @@ pub(super) async fn fetch(
     let cycle = Arc::clone(&session.cycle);
     let outcome = session.watch(work(&cycle)).await?;
     if session.signals.received().is_none() {
-        let news = News::of(&config.root, &Root::state_file_of(&config.root), began, &outcome);
+        let records = Root::records_of(&config.root, config.sync.shard);
+        let news = News::of(&config.root, &records, began, &outcome);
         config.hooks.tell(&news).await;
     }
     session.conclude(outcome)

@@ -6,14 +6,12 @@ use comfy_table::presets::NOTHING;
 use super::arguments::{DownloadFlags, Global, Status};
 use super::exit::Exit;
 use super::print;
-use super::session::{clock, configure_locally};
+use super::session::{clock, configure_locally, open_root};
 use crate::db::{self, Reader, RunReport};
-use crate::mirror::Root;
 
 pub(super) fn run(global: &Global, command: &Status) -> anyhow::Result<Exit> {
     let config = configure_locally(global, &DownloadFlags::default())?;
-    let root = Root::open(&config.root)?;
-    let reader = Reader::open(&root.state_file())?;
+    let reader = Reader::open_all(&open_root(&config)?.records())?;
     match command.history {
         Some(most) => show_history(&reader.history(most)?, global.json)?,
         None if global.json => print::json(&reader.status(clock().as_second())?)?,

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use super::arguments::{Global, Planning, Sync};
 use super::exit::Exit;
 use super::plan;
-use super::session::{clock, configure, fetch, selections};
+use super::session::{clock, configure, fetch, open_root, selections};
 use crate::config::Config;
 use crate::db::{self, Reader};
-use crate::mirror::Root;
+use crate::mirror::RootError;
 
 pub(super) async fn run(
     global: &Global,
@@ -27,11 +27,11 @@ pub(super) async fn run(
 
 /// Whether `[daemon] full_every` has passed since the last whole comparison; before there is a mirror it has.
 fn is_full_due(config: &Config) -> anyhow::Result<bool> {
-    let record = Root::state_file_of(&config.root);
-    if !record.exists() {
-        return Ok(true);
-    }
-    let last = match Reader::open(&record) {
+    let root = match open_root(config) {
+        Err(RootError::NoMirror { .. }) => return Ok(true),
+        root => root?,
+    };
+    let last = match Reader::open_all(&root.records()) {
         Err(db::Error::OtherRelease { .. }) => None, // the cycle brings it up to date, or says that it cannot
         reader => reader?.last_cycles()?.full,
     };

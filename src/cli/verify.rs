@@ -12,7 +12,7 @@ use serde_json::json;
 use super::arguments::{Global, Verify};
 use super::exit::Exit;
 use super::print;
-use super::session::{Session, clock, configure, configure_locally, local_selections};
+use super::session::{Session, clock, configure, configure_locally, local_selections, open_root};
 use super::signals::Signals;
 use super::statement::{self, time};
 use crate::config::Config;
@@ -32,11 +32,10 @@ pub(super) async fn run(
     let configure = if repairs || command.remote { configure } else { configure_locally };
     let config = configure(global, &command.download)?;
     let selections = local_selections(&command.selection)?;
-    if !Root::state_file_of(&config.root).exists() {
-        Root::open(&config.root)?;
-    }
+    // one that is not there must not be made by a repair
+    open_root(&config)?;
     let watch = Watch::open(global, &config, repairs, bars).await?;
-    let root = Arc::new(Root::open(&config.root)?);
+    let root = Arc::new(open_root(&config)?);
     let question = question(&command, &config, &root, &selections, watch.signals())?;
     let aim = if repairs { Aim::Repair } else { Aim::Find };
     let mut pass =
@@ -162,7 +161,7 @@ async fn find(
     pass: &mut Pass<'_>,
     wounds: &mut Wounds,
 ) -> anyhow::Result<Found> {
-    let reader = Reader::open(&root.state_file())?;
+    let reader = Reader::open_all(&root.records())?;
     let mut printed = Ok(());
     let mut report = |damage: Damage| {
         let can_be_fetched = !matches!(damage.problem.kind, ProblemKind::Unexpected | ProblemKind::Withdrawn);
@@ -231,7 +230,7 @@ async fn still_differing(root: &Arc<Root>, question: &Question<'_>, wounds: &Wou
     let again =
         Question { selections: &selections, sample: None, at_once, services: services.clone(), clock };
     let mut pass = Pass::anew(root, &again);
-    let found = check(root, &Reader::open(&root.state_file())?, &again, &mut pass, &mut |_| {}).await?;
+    let found = check(root, &Reader::open_all(&root.records())?, &again, &mut pass, &mut |_| {}).await?;
     pass.close(Aim::Find);
     Ok(found.totals.differing)
 }

@@ -4,6 +4,7 @@
 
 mod secret;
 mod service;
+mod share;
 mod unit;
 
 use std::fs;
@@ -296,6 +297,7 @@ fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
 fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
     let faulty = |key: &'static str| move |message| ConfigError::Parse { path: key.into(), message };
     Ok(sync::Options {
+        shard: None,
         parallel: parallel(&file.limits)?,
         order: file.jobs.order.parse().map_err(faulty("[jobs] order"))?,
         max_bytes: None,

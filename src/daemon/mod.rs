@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 pub use schedule::{Schedule, When};
 pub use week::{Window, time_of_day};
 
-use crate::db::{LastCycles, Outcome, Reader};
+use crate::db::{LastCycles, Outcome, Reader, Records};
 use crate::serve::{self, ServedMirror};
 use crate::sync::{Error, Hooks, News, Occasion, Report, chain};
 use schedule::after;
@@ -94,8 +94,8 @@ pub struct Orders {
 pub struct Setup {
     /// The mirror, as it is told of.
     pub root: PathBuf,
-    /// Its record.
-    pub record: PathBuf,
+    /// Its record, or that of the shard that is made.
+    pub records: Records,
     /// As the configuration was read at the start.
     pub orders: Orders,
     /// Reads it again.
@@ -155,7 +155,7 @@ struct Daemon {
 
 /// Works until it is told to stop; an error is that of a record that cannot be read at the start, or of a server that ended early.
 pub async fn run(setup: Setup) -> Result<(), Error> {
-    let last = Reader::open(&setup.record)?.last_cycles()?;
+    let last = Reader::open_all(&setup.records)?.last_cycles()?;
     let mut servers = JoinSet::new();
     let mut daemon = Daemon::new(setup, last);
     if let Some((listener, mirror)) = daemon.setup.server.take() {
@@ -409,9 +409,9 @@ impl Daemon {
 
     /// Tells the hooks of a cycle; of a failure that lasts once a day.
     async fn tell(&mut self, began: Timestamp, ended: Result<Report, Error>) {
-        let (root, record) = (self.setup.root.clone(), self.setup.record.clone());
+        let (root, records) = (self.setup.root.clone(), self.setup.records.clone());
         let outcome = ended.as_ref().map_or(Outcome::Failed, Report::outcome);
-        let read = move || News::of(&root, &record, began.as_second(), &ended);
+        let read = move || News::of(&root, &records, began.as_second(), &ended);
         let Ok(mut news) = tokio::task::spawn_blocking(read).await else { return };
         let occasions = self.occasions(news.occasion, outcome);
         let (hooks, in_order) = (self.setup.orders.hooks.clone(), Arc::clone(&self.telling_now));

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use super::*;
+use crate::db::Records;
 use crate::db::{Db, Outcome};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -77,7 +78,7 @@ impl Stage {
         let work = play(acts, Rc::clone(&cycles), Rc::clone(&limits));
         let setup = Setup {
             root: directory.path().to_owned(),
-            record,
+            records: Records::Whole(record),
             orders: Orders { options, hooks: Hooks::default(), work },
             reload: Box::new(|| Err("nobody asks for that here".to_owned())),
             hangups: signal(SignalKind::hangup()).unwrap(),

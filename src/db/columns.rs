@@ -2,6 +2,8 @@
 //!
 //! Rows travel as the JSON of their struct: SQLite takes it apart on the way in and puts it together on the way out.
 
+use super::shards::next_id;
+
 /// Keyword and column.
 pub(super) type Columns = &'static [(&'static str, &'static str)];
 
@@ -75,9 +77,13 @@ pub(super) const SERIES: Columns = &[
 
 /// A statement that writes one row, given as JSON in `?1` and the walk that listed it in `?2`.
 pub(super) fn upsert(table: &str, columns: Columns, key: &str) -> String {
-    let names: Vec<_> = columns.iter().map(|(_, column)| *column).collect();
-    let values: Vec<_> = columns.iter().map(|(keyword, _)| format!("?1 ->> '{keyword}'")).collect();
+    let mut names: Vec<_> = columns.iter().map(|(_, column)| *column).collect();
+    let mut values: Vec<_> = columns.iter().map(|(keyword, _)| format!("?1 ->> '{keyword}'")).collect();
     let updates: Vec<_> = names.iter().map(|column| format!("{column} = excluded.{column}")).collect();
+    if table == "series" {
+        names.push("series_id");
+        values.push(next_id(table, "series_id"));
+    }
     format!(
         "INSERT INTO {table} ({}, walk_id) SELECT {}, ?2 WHERE true
          ON CONFLICT ({key}) DO UPDATE SET {}, walk_id = excluded.walk_id",

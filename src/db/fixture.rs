@@ -85,7 +85,7 @@ pub(super) async fn instances_of(db: &Db, series_id: i64) -> Vec<Instance> {
 
 /// The next series in the tree.
 pub(super) async fn placed_series(db: &Db, after: i64, most: u32) -> Vec<PlacedSeries> {
-    db.call(move |connection| next_placed(connection, "placement", after, most)).await.unwrap()
+    db.call(move |connection| next_placed(connection, "placed", after, most)).await.unwrap()
 }
 
 pub(super) fn watermark_key(collection: &str) -> WatermarkKey {

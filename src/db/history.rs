@@ -108,7 +108,7 @@ impl Reader {
     pub fn run_sums(&self) -> Result<Vec<RunSum>, Error> {
         let sql = "SELECT command, outcome, count(*), max(started_at), max(finished_at), sum(placed), sum(instances),
                        sum(bytes), sum(downloaded_bytes), sum(requests), sum(retries)
-                   FROM run WHERE outcome IS NOT NULL GROUP BY command, outcome ORDER BY max(run_id)";
+                   FROM runs WHERE outcome IS NOT NULL GROUP BY command, outcome ORDER BY max(began), max(run_id)";
         read_all(self.connection(), sql, [], |row| {
             let size = |column: usize| row.get(column).map(as_size);
             let totals = RunTotals {
@@ -134,9 +134,9 @@ impl Reader {
 
     /// Series that were given up in the last run, so many at the most.
     pub fn parked_in_last_run(&self, most: u32) -> Result<Vec<FailedSeries>, Error> {
-        let sql = "SELECT series_instance_uid, coalesce(last_error, '') FROM series_change
-                   JOIN series USING (series_id) JOIN series_job USING (series_id)
-                   WHERE series_change.run_id = (SELECT max(run_id) FROM run) AND change = 'parked' AND state = 'parked'
+        let sql = "SELECT series_instance_uid, coalesce(last_error, '') FROM asked
+                   WHERE state = 'parked' AND series_id IN (SELECT series_id FROM series_change
+                       WHERE run_id = (SELECT max(run_id) FROM run) AND change = 'parked')
                    ORDER BY series_instance_uid LIMIT ?1";
         read_all(self.connection(), sql, [most], |row| {
             Ok(FailedSeries { series_instance_uid: row.get(0)?, reason: row.get(1)? })
@@ -154,8 +154,10 @@ impl Reader {
 
 /// The last runs, the newest first.
 pub(super) fn last_runs(connection: &Connection, most: u32) -> Result<Vec<RunReport>, Error> {
-    let sql = "SELECT run_id, command, started_at, finished_at, outcome, reason, placed, parked, kept, withdrawn,
-                   instances, bytes, downloaded_bytes, requests, retries FROM run ORDER BY run_id DESC LIMIT ?1";
+    let sql =
+        "SELECT run_id, command, started_at, finished_at, outcome, reason, placed, parked, kept, withdrawn,
+                   instances, bytes, downloaded_bytes, requests, retries FROM runs
+               ORDER BY began DESC, run_id DESC LIMIT ?1";
     read_all(connection, sql, [most], |row| run_report(connection, row))
 }
 
@@ -319,6 +321,19 @@ mod tests {
         assert_eq!((failed, parked.parked), (RunChanges::default(), 1));
         let all = RunChanges { parked: 1, restored: 1, withdrawn: 1, ..RunChanges::default() };
         assert_eq!(changes_of(&db, run_id).await, all);
+    }
+
+    #[tokio::test]
+    async fn the_last_run_is_the_one_that_began_last_also_where_the_clock_was_set_back() {
+        let (_directory, path) = on_disk();
+        let db = Db::open(&path).unwrap();
+        for (command, began) in [("mirror", 100), ("sync", 50)] {
+            db.begin_run(command, BASE_URL, began).await.unwrap();
+        }
+
+        let history = Reader::open(&path).unwrap().history(9).unwrap();
+
+        assert_eq!(history.iter().map(|run| run.command.as_str()).collect::<Vec<_>>(), ["sync", "mirror"]);
     }
 
     #[tokio::test]

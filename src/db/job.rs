@@ -295,11 +295,10 @@ pub(super) fn next_jobs(
     after: i64,
     most: u32,
 ) -> Result<Vec<ListedSeries>, Error> {
-    let series = columns::as_json("series", columns::SERIES);
+    let series = columns::as_json("asked", columns::SERIES);
     let sql = format!(
-        "SELECT series.series_id, series.walk_id, {series}, {LOCAL_COLUMNS} FROM series_job
-         JOIN series USING (series_id) LEFT JOIN placement USING (series_id)
-         WHERE series_job.state = ?1 AND series.series_id > ?2 ORDER BY series.series_id LIMIT ?3"
+        "SELECT series_id, walk_id, {series}, {LOCAL_COLUMNS} FROM asked
+         WHERE state = ?1 AND series_id > ?2 ORDER BY series_id LIMIT ?3"
     );
     read_all(connection, &sql, params![state.to_string(), after, most], listed)
 }

@@ -74,26 +74,19 @@ pub struct ServedInstance {
     pub instance: Instance,
 }
 
-/// Collections are found by hopping over the index from name to name: there are few of them and many series.
-const COLLECTION_NAMES: &str = "WITH RECURSIVE known(name) AS (
-        SELECT min(collection) FROM series
-        UNION ALL SELECT (SELECT min(collection) FROM series WHERE collection > known.name) FROM known
-        WHERE known.name IS NOT NULL)
-    SELECT name FROM known WHERE name IS NOT NULL";
-
 /// The day from which a series counts as new.
-const RELEASED: &str = "CASE WHEN series.date_released GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
-        THEN substr(series.date_released, 1, 10) ELSE date(placement.placed_at, 'unixepoch') END";
+const RELEASED: &str = "CASE WHEN placed.date_released GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'
+        THEN substr(placed.date_released, 1, 10) ELSE date(placed.placed_at, 'unixepoch') END";
 
 impl Reader {
     /// Every collection that has a series in the tree, in the order of their bytes.
     pub fn served_collections(&self, each: EachRow<'_>) -> Result<(), Error> {
-        let sql = format!(
-            "SELECT json_object('Collection', served.name) FROM ({COLLECTION_NAMES}) AS served
-             WHERE EXISTS (SELECT 1 FROM series JOIN placement USING (series_id) WHERE collection = served.name)
-             ORDER BY served.name"
-        );
-        each_row(self.connection(), &sql, &[], each)
+        // those of which a series was ever asked for: few, where there are many series
+        let sql = "SELECT json_object('Collection', asked_for.collection)
+                   FROM (SELECT DISTINCT collection FROM job_sum) AS asked_for
+                   WHERE EXISTS (SELECT 1 FROM placed WHERE placed.collection = asked_for.collection)
+                   ORDER BY asked_for.collection";
+        each_row(self.connection(), sql, &[], each)
     }
 
     /// Patients that have a series in the tree, in no order; one that was never listed by itself has no more than its
@@ -103,9 +96,8 @@ impl Reader {
         let patient = row_or_names("patient", columns::PATIENT, &["Collection", "PatientID"]);
         let sql = format!(
             "SELECT {patient}
-             FROM (SELECT series.collection, series.patient_id FROM placement JOIN series USING (series_id)
-                   WHERE {narrowed} GROUP BY 1, 2 HAVING max({released})) AS served
-             LEFT JOIN patient USING (collection, patient_id)"
+             FROM (SELECT collection, patient_id FROM placed
+                   WHERE {narrowed} GROUP BY 1, 2 HAVING max({released})) AS served"
         );
         each_row(self.connection(), &sql, &values, each)
     }
@@ -116,10 +108,8 @@ impl Reader {
         let study = row_or_names("study", columns::STUDY, &["Collection", "PatientID", "StudyInstanceUID"]);
         let sql = format!(
             "SELECT json_set({study}, '$.SeriesCount', served.series_count)
-             FROM (SELECT series.collection, series.patient_id, series.study_instance_uid, count(*) AS series_count
-                   FROM placement JOIN series USING (series_id)
-                   WHERE {narrowed} GROUP BY 1, 2, 3 HAVING max({released})) AS served
-             LEFT JOIN study USING (collection, patient_id, study_instance_uid)"
+             FROM (SELECT collection, patient_id, study_instance_uid, count(*) AS series_count FROM placed
+                   WHERE {narrowed} GROUP BY 1, 2, 3 HAVING max({released})) AS served"
         );
         each_row(self.connection(), &sql, &values, each)
     }
@@ -129,25 +119,22 @@ impl Reader {
     pub fn served_series(&self, filter: &ServedFilter, each: EachRow<'_>) -> Result<(), Error> {
         let Condition { narrowed, released, values } = filter.condition();
         let series = placed_series("");
-        let sql = format!(
-            "SELECT {series} FROM placement JOIN series USING (series_id) WHERE {narrowed} AND {released}"
-        );
+        let sql = format!("SELECT {series} FROM placed WHERE {narrowed} AND {released}");
         each_row(self.connection(), &sql, &values, each)
     }
 
     /// Bytes and objects of one series in the tree; no row when it is not there.
     pub fn served_size(&self, series_instance_uid: &str, each: EachRow<'_>) -> Result<(), Error> {
-        let sql = "SELECT json_object('TotalSizeInBytes', placement.size_bytes,
-                       'ObjectCount', placement.instance_count)
-                   FROM placement JOIN series USING (series_id) WHERE series.series_instance_uid = ?";
+        let sql = "SELECT json_object('TotalSizeInBytes', size_bytes, 'ObjectCount', instance_count)
+                   FROM placed WHERE series_instance_uid = ?";
         each_row(self.connection(), sql, &[series_instance_uid.to_owned()], each)
     }
 
     /// The SOPInstanceUIDs of one series in the tree.
     pub fn served_instances(&self, series_instance_uid: &str, each: EachRow<'_>) -> Result<(), Error> {
-        let sql = "SELECT json_object('SOPInstanceUID', instance.sop_instance_uid)
-                   FROM series JOIN placement USING (series_id) JOIN instance USING (series_id)
-                   WHERE series.series_instance_uid = ? ORDER BY instance.sop_instance_uid";
+        let sql = "SELECT json_object('SOPInstanceUID', sop_instance_uid) FROM instance
+                   WHERE series_id = (SELECT series_id FROM placed WHERE series_instance_uid = ?)
+                   ORDER BY sop_instance_uid";
         each_row(self.connection(), sql, &[series_instance_uid.to_owned()], each)
     }
 
@@ -155,7 +142,7 @@ impl Reader {
     pub fn one_served_series(&self, series_instance_uid: &str) -> Result<Option<ServedSeries>, Error> {
         let snapshot = self.connection().unchecked_transaction()?;
         let sql = "SELECT series_id, series_instance_uid, path, license_sha256
-                   FROM series JOIN placement USING (series_id) WHERE series_instance_uid = ?1";
+                   FROM placed WHERE series_instance_uid = ?1";
         let found = snapshot.prepare_cached(sql)?.query_row([series_instance_uid], |row| {
             let series = ServedSeries {
                 series_instance_uid: row.get(1)?,
@@ -176,9 +163,10 @@ impl Reader {
         series_instance_uid: &str,
         sop_instance_uid: &str,
     ) -> Result<Option<ServedInstance>, Error> {
-        let sql = "SELECT sop_instance_uid, instance.size_bytes, crc32, md5, sha256, path
-                   FROM series JOIN placement USING (series_id) JOIN instance USING (series_id)
-                   WHERE series_instance_uid = ?1 AND sop_instance_uid = ?2";
+        let sql = "SELECT sop_instance_uid, size_bytes, crc32, md5, sha256,
+                       (SELECT path FROM placed WHERE placed.series_id = instance.series_id)
+                   FROM instance WHERE sop_instance_uid = ?2
+                       AND series_id = (SELECT series_id FROM placed WHERE series_instance_uid = ?1)";
         let mut statement = self.connection().prepare_cached(sql)?;
         let mut rows = statement.query([series_instance_uid, sop_instance_uid])?;
         let Some(row) = rows.next()? else { return Ok(None) };
@@ -198,14 +186,15 @@ pub(super) struct Condition {
 impl ServedFilter {
     pub(super) fn condition(&self) -> Condition {
         let alike = if self.minds_capitals { "" } else { " COLLATE NOCASE" };
-        let attribute = |column: &str| format!("series.{column} = ?{alike}");
+        let attribute = |column: &str| format!("placed.{column} = ?{alike}");
         let same_collection =
-            format!("series.collection IN ({COLLECTION_NAMES} AND name = ? COLLATE NOCASE)");
+            "placed.collection IN (SELECT collection FROM job_sum WHERE collection = ? COLLATE NOCASE)"
+                .to_owned();
         let asked = [
             (&self.collection, same_collection),
-            (&self.patient_id, "series.patient_id = ? COLLATE NOCASE".to_owned()),
-            (&self.study_instance_uid, "series.study_instance_uid = ?".to_owned()),
-            (&self.series_instance_uid, "series.series_instance_uid = ?".to_owned()),
+            (&self.patient_id, "placed.patient_id = ? COLLATE NOCASE".to_owned()),
+            (&self.study_instance_uid, "placed.study_instance_uid = ?".to_owned()),
+            (&self.series_instance_uid, "placed.series_instance_uid = ?".to_owned()),
             (&self.modality, attribute("modality")),
             (&self.body_part_examined, attribute("body_part_examined")),
             (&self.manufacturer, attribute("manufacturer")),
@@ -230,23 +219,31 @@ impl ServedFilter {
 
 /// An expression that gives a series as it lies in the tree, with `more` paths and values of it.
 pub(super) fn placed_series(more: &str) -> String {
-    let series = columns::as_json("series", columns::SERIES);
+    let series = columns::as_json("placed", columns::SERIES);
     format!(
-        "json_set({series}, '$.ImageCount', placement.instance_count, '$.FileSize', placement.size_bytes,
+        "json_set({series}, '$.ImageCount', placed.instance_count, '$.FileSize', placed.size_bytes,
              '$.SubmissionTimestamp',
-             coalesce(placement.listed_submission_timestamp, series.submission_timestamp){more})"
+             coalesce(placed.listed_submission_timestamp, placed.submission_timestamp){more})"
     )
 }
 
-/// An expression that gives the row of `table` that was joined to `served`, or no more than the names of `served`.
+/// An expression that gives the row of `table` with these names of `served`, or no more than the names.
 fn row_or_names(table: &str, columns: Columns, names: &[&str]) -> String {
-    let names = columns.iter().filter(|(keyword, _)| names.contains(keyword));
-    let names: Vec<_> = names.map(|(keyword, column)| format!("'{keyword}', served.{column}")).collect();
-    format!(
-        "CASE WHEN {table}.walk_id IS NULL THEN json_object({}) ELSE {} END",
-        names.join(", "),
-        columns::as_json(table, columns)
-    )
+    let (keywords, names): (Vec<_>, Vec<_>) = columns
+        .iter()
+        .filter(|(keyword, _)| names.contains(keyword))
+        .map(|(keyword, column)| (format!("'{keyword}', served.{column}"), *column))
+        .unzip();
+    let row = of_first(table, &columns::as_json(table, columns), "served", &names);
+    format!("coalesce({row}, json_object({}))", keywords.join(", "))
+}
+
+/// An expression that gives `what` of the first row of `table` that has these names in common with a row of `outer`.
+///
+/// What is joined instead is read as a whole where it is a view over several records.
+pub(super) fn of_first(table: &str, what: &str, outer: &str, names: &[&str]) -> String {
+    let same: Vec<_> = names.iter().map(|name| format!("{table}.{name} = {outer}.{name}")).collect();
+    format!("(SELECT {what} FROM {table} WHERE {} LIMIT 1)", same.join(" AND "))
 }
 
 /// Hands out the JSON in the first column of a query, row by row.

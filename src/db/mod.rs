@@ -23,12 +23,14 @@ mod report;
 mod run;
 #[cfg(test)]
 pub(crate) mod sample;
+mod shards;
 #[cfg(test)]
 mod sums;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 mod value_listing;
+mod views;
 mod walk;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +41,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::dicom::Shard;
+
+pub use crate::dicom::Records;
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
@@ -67,6 +72,8 @@ pub const MIGRATIONS: [(&str, &str); 5] = [
 const QUEUE: usize = 64;
 /// How long a statement waits for another connection.
 const BUSY: Duration = Duration::from_secs(30);
+/// The same for what is written of a shard, where everyone who reads holds it up.
+const BUSY_OF_SHARD: Duration = Duration::from_mins(10);
 
 /// What can be wrong with the record.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +95,8 @@ pub enum Error {
     Statement(#[from] rusqlite::Error),
     #[error("the record holds {found:?} where {expected} belongs")]
     Content { expected: &'static str, found: String },
+    #[error("the record {} is not that of shard {shard}", .path.display())]
+    OtherShard { path: PathBuf, shard: Shard },
     #[error("the thread of the record has ended")]
     Gone,
 }
@@ -126,8 +135,14 @@ impl Db {
     ///
     /// One that was not closed is read through first, one of an older release is copied.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_share(path, None)
+    }
+
+    /// The same for the record of a share of a mirror, which other machines may read.
+    pub fn open_share(path: &Path, shard: Option<Shard>) -> Result<Self, Error> {
         let was_closed = !upkeep::has_log(path);
         let mut connection = connect(path, OpenFlags::default())?;
+        shards::begin_to_write(path, &connection, shard)?;
         // what is refused below stays as it is: its log is not merged into it when the connection is closed
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         if !was_closed {
@@ -135,6 +150,7 @@ impl Db {
         }
         upkeep::migrate(path, &mut connection, &MIGRATIONS)?;
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+        views::of_one(&connection)?;
         let (work, mut incoming) = mpsc::channel::<Work>(QUEUE);
         let thread = std::thread::Builder::new().name("record".to_owned()).spawn(move || {
             while let Some(work) = incoming.blocking_recv() {
@@ -188,10 +204,6 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
         connection.busy_timeout(BUSY)?;
         connection.set_prepared_statement_cache_capacity(64);
         connection.pragma_update(None, "foreign_keys", true)?;
-        if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
-            connection.pragma_update(None, "journal_mode", "wal")?;
-            connection.pragma_update(None, "synchronous", "full")?;
-        }
         Ok(connection)
     };
     open().map_err(|source| Error::Open { path: path.to_owned(), source })

@@ -75,7 +75,7 @@ fn count_remarks(connection: &Connection) -> Result<u64, Error> {
 
 fn running(connection: &Connection) -> Result<Vec<RunningSeries>, Error> {
     let sql = "SELECT series_instance_uid, collection, image_count, file_size, changed_at
-               FROM series_job JOIN series USING (series_id) WHERE state = 'running' ORDER BY series_id LIMIT ?1";
+               FROM asked WHERE state = 'running' ORDER BY series_id LIMIT ?1";
     read_all(connection, sql, [MOST_RUNNING], |row| {
         Ok(RunningSeries {
             series_instance_uid: row.get(0)?,

@@ -24,15 +24,14 @@ pub struct Local {
 
 /// The columns that [`Local::read`] expects, in its order. Where no bytes were listed, those that came stand for them:
 /// another dialect may list them later.
-pub(super) const LOCAL_COLUMNS: &str = "series_job.state, series_job.last_error, placement.series_id,
-    placement.listed_image_count, coalesce(placement.listed_size_bytes, placement.size_bytes),
-    placement.listed_submission_timestamp, placement.listed_collection, placement.listed_patient_id,
-    placement.listed_study_instance_uid";
+pub(super) const LOCAL_COLUMNS: &str = "state, last_error, path, listed_image_count,
+    coalesce(listed_size_bytes, size_bytes), listed_submission_timestamp, listed_collection, listed_patient_id,
+    listed_study_instance_uid";
 
 impl Local {
     pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Option<Self>, Error> {
         let Some(state) = row.get::<_, Option<String>>(first)? else { return Ok(None) };
-        let is_placed = row.get::<_, Option<i64>>(first + 2)?.is_some();
+        let is_placed = row.get::<_, Option<String>>(first + 2)?.is_some();
         let placed = is_placed.then(|| version(row, first + 3)).transpose()?;
         Ok(Some(Self { state: state.parse()?, placed, last_error: row.get(first + 1)? }))
     }
@@ -256,17 +255,16 @@ fn note_change(connection: &Connection, series_id: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// The next series in a table that has the columns of `placement` that are read here.
+/// The next series of a view, `placed` or `begun`.
 pub(super) fn next_placed(
     connection: &Connection,
-    table: &str,
+    view: &str,
     after: i64,
     most: u32,
 ) -> Result<Vec<PlacedSeries>, Error> {
-    let series = columns::as_json("series", columns::SERIES);
+    let series = columns::as_json(view, columns::SERIES);
     let sql = format!(
-        "SELECT {table}.series_id, {series}, path, license_sha256 FROM {table} JOIN series USING (series_id)
-         WHERE {table}.series_id > ?1 ORDER BY {table}.series_id LIMIT ?2"
+        "SELECT series_id, {series}, path, license_sha256 FROM {view} WHERE series_id > ?1 ORDER BY series_id LIMIT ?2"
     );
     read_all(connection, &sql, params![after, most], |row| {
         Ok(PlacedSeries {

@@ -11,12 +11,14 @@ use super::instance::read_instances;
 use super::job::{JobState, next_jobs};
 use super::placement::{PlacedSeries, next_placed};
 use super::upkeep::has_log;
-use super::{Error, ListedSeries, MIGRATIONS, connect};
+use super::{Error, ListedSeries, MIGRATIONS, connect, views};
 use crate::dicom::Instance;
 
 /// The record, open for reading.
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
+    /// How many records it reads.
+    pub(super) records: usize,
 }
 
 impl Reader {
@@ -40,21 +42,24 @@ impl Reader {
         let open_error = |source| Error::Open { path: path.to_owned(), source };
         let version: u32 =
             connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(open_error)?;
-        let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
-        if version == known {
-            return Ok(Self { connection });
-        }
-        Err(Error::OtherRelease { path: path.to_owned(), found: version, known })
+        of_this_release(path, version)?;
+        views::of_one(&connection)?;
+        Ok(Self { connection, records: 1 })
+    }
+
+    /// How many records it reads: of shards that were not started yet there is none.
+    pub fn records(&self) -> usize {
+        self.records
     }
 
     /// The next series in the tree, in the order of the record; none is the end.
     pub fn placed_series(&self, after: i64, most: u32) -> Result<Vec<PlacedSeries>, Error> {
-        next_placed(&self.connection, "placement", after, most)
+        next_placed(&self.connection, "placed", after, most)
     }
 
     /// A series as it lies in the tree, or will in an instant: a commit that has begun counts.
     pub fn latest(&self, series_id: i64) -> Result<Option<(PlacedSeries, Vec<Instance>)>, Error> {
-        for (series, instances) in [("commit_intent", "staged_instance"), ("placement", "instance")] {
+        for (series, instances) in [("begun", "staged_instance"), ("placed", "instance")] {
             let next = next_placed(&self.connection, series, series_id - 1, 1)?.pop();
             if let Some(placed) = next.filter(|placed| placed.series_id == series_id) {
                 return Ok(Some((placed, read_instances(&self.connection, instances, series_id)?)));
@@ -75,29 +80,36 @@ impl Reader {
 
     /// When a series was placed, UTC seconds; `None` when it is not in the tree.
     pub fn placed_at(&self, series_id: i64) -> Result<Option<i64>, Error> {
-        let sql = "SELECT placed_at FROM placement WHERE series_id = ?1";
+        let sql = "SELECT placed_at FROM placed WHERE series_id = ?1";
         Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
     }
 
     /// The address of the service that listed a series last, `None` when the service has withdrawn it.
     pub fn listed_by(&self, series_id: i64) -> Result<Option<String>, Error> {
-        let sql =
-            "SELECT walk.base_url FROM series JOIN walk USING (walk_id) JOIN series_job USING (series_id)
+        let sql = "SELECT (SELECT base_url FROM walk WHERE walk.walk_id = asked.walk_id) FROM asked
                    WHERE series_id = ?1 AND state <> 'withdrawn'";
-        Ok(self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?)
+        let found =
+            self.connection.prepare_cached(sql)?.query_row([series_id], |row| row.get(0)).optional()?;
+        Ok(found.flatten())
     }
 
     /// Whether a path below the root is that of a series that is placed or is being placed, or lies above one.
     pub fn leads_to_a_series(&self, path: &str) -> Result<bool, Error> {
         // '0' is the character behind '/': everything that begins with the path and a slash lies between
-        let sql = "SELECT EXISTS (SELECT 1 FROM placement WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))
-                   OR EXISTS (SELECT 1 FROM commit_intent WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))";
+        let sql = "SELECT EXISTS (SELECT 1 FROM placed WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))
+                   OR EXISTS (SELECT 1 FROM begun WHERE path = ?1 OR (path > ?1 || '/' AND path < ?1 || '0'))";
         Ok(self.connection.prepare_cached(sql)?.query_row([path], |row| row.get(0))?)
     }
 
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
+}
+
+/// Refuses a record with another schema than this release has.
+pub(super) fn of_this_release(path: &Path, found: u32) -> Result<(), Error> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    if found == known { Ok(()) } else { Err(Error::OtherRelease { path: path.to_owned(), found, known }) }
 }
 
 /// Whether this process may make files beside a record.

@@ -27,11 +27,10 @@ pub struct WithdrawnSeries {
 impl Reader {
     /// Series in the tree that were withdrawn at a time, UTC seconds, or before it.
     pub fn withdrawn_until(&self, time: i64) -> Result<Vec<WithdrawnSeries>, Error> {
-        let series = columns::as_json("series", columns::SERIES);
+        let series = columns::as_json("asked", columns::SERIES);
         let sql = format!(
-            "SELECT series.series_id, {series}, path, instance_count, size_bytes, changed_at FROM series_job
-             JOIN series USING (series_id) JOIN placement USING (series_id)
-             WHERE state = 'withdrawn' AND changed_at <= ?1 ORDER BY path"
+            "SELECT series_id, {series}, path, instance_count, size_bytes, changed_at FROM asked
+             WHERE state = 'withdrawn' AND path IS NOT NULL AND changed_at <= ?1 ORDER BY path"
         );
         read_all(self.connection(), &sql, [time], |row| {
             Ok(WithdrawnSeries {

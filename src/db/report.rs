@@ -1,6 +1,6 @@
 //! What `status` and the status page show.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 use serde::Serialize;
 
 use super::catalogue::read_all;
@@ -200,22 +200,23 @@ fn bytes_left(connection: &Connection) -> Result<u64, Error> {
 }
 
 fn heartbeat(connection: &Connection, now: i64) -> Result<Option<Heartbeat>, Error> {
-    let sql = "SELECT rate_bytes_s, parallel FROM heartbeat WHERE beat_at > ?1";
-    let read =
-        |row: &Row<'_>| Ok(Heartbeat { rate_bytes_s: as_size(row.get(0)?), parallel: as_size(row.get(1)?) });
-    Ok(connection.query_row(sql, [now - LIVELY_S], read).optional()?)
+    let sql = "SELECT sum(rate_bytes_s), sum(parallel) FROM heartbeat WHERE beat_at > ?1";
+    let sums: (Option<i64>, Option<i64>) =
+        connection.query_row(sql, [now - LIVELY_S], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (Some(rate), Some(parallel)) = sums else { return Ok(None) };
+    Ok(Some(Heartbeat { rate_bytes_s: as_size(rate), parallel: as_size(parallel) }))
 }
 
 fn parked(connection: &Connection) -> Result<Vec<ParkedSeries>, Error> {
     let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at, series_id
-               FROM series_job JOIN series USING (series_id) WHERE state = 'parked' ORDER BY series_instance_uid";
+               FROM asked WHERE state = 'parked' ORDER BY series_instance_uid";
     read_all(connection, sql, [], |row| parked_series(connection, row))
 }
 
 /// The series that were given up last.
 pub(super) fn parked_last(connection: &Connection, most: u32) -> Result<Vec<ParkedSeries>, Error> {
     let sql = "SELECT series_instance_uid, coalesce(last_error, ''), attempts, changed_at, series_id
-               FROM series_job JOIN series USING (series_id) WHERE state = 'parked'
+               FROM asked WHERE state = 'parked'
                ORDER BY changed_at DESC, series_id LIMIT ?1";
     read_all(connection, sql, [most], |row| parked_series(connection, row))
 }

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension, params};
 use serde::Serialize;
 
 use super::placement::as_integer;
+use super::shards::next_id;
 use super::{Db, Error};
 use crate::dicom::CollectionName;
 
@@ -82,8 +83,11 @@ impl Db {
     pub async fn begin_run(&self, command: &str, base_url: &str, now: i64) -> Result<i64, Error> {
         let (command, base_url) = (command.to_owned(), base_url.to_owned());
         self.call(move |connection| {
-            let sql = "INSERT INTO run (command, base_url, started_at) VALUES (?1, ?2, ?3)";
-            connection.execute(sql, params![command, base_url, now])?;
+            let next_id = next_id("run", "run_id");
+            let sql = format!(
+                "INSERT INTO run (run_id, command, base_url, started_at) VALUES ({next_id}, ?1, ?2, ?3)"
+            );
+            connection.execute(&sql, params![command, base_url, now])?;
             Ok(connection.last_insert_rowid())
         })
         .await

@@ -27,10 +27,12 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// Whether the log beside a record holds anything. SQLite removes it when a writer closes the record, so that one which
-/// is there tells of a process that died, of a power cut, or of a reader that was at work at the time.
+/// Whether the log beside a record, or the journal beside that of a shard, holds anything. SQLite removes it when a writer
+/// closes the record, so that one which is there tells of a process that died, of a power cut, or of a reader that was at
+/// work at the time.
 pub(super) fn has_log(path: &Path) -> bool {
-    std::fs::metadata(beside(path, "-wal")).is_ok_and(|found| found.len() > 0)
+    let holds_something = |suffix| std::fs::metadata(beside(path, suffix)).is_ok_and(|found| found.len() > 0);
+    holds_something("-wal") || holds_something("-journal")
 }
 
 /// Merges the log into the record and empties it, also beside readers, so that the next start finds one that was closed.

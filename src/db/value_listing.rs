@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 
 use rusqlite::{Connection, params_from_iter};
 
-use super::listing::{Condition, each_row, placed_series};
+use super::listing::{Condition, each_row, of_first, placed_series};
 use super::{EachRow, Error, Reader, ServedFilter};
 
-/// Everything in the tree with the series that it is.
-const PLACED: &str = "placement JOIN series USING (series_id)";
+/// What tells a patient from another, and a study.
+const PATIENT: [&str; 2] = ["collection", "patient_id"];
+const STUDY: [&str; 3] = ["collection", "patient_id", "study_instance_uid"];
 
 /// An attribute whose values are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,14 +47,20 @@ pub struct Md5s {
 pub type EachMd5s<'a> = &'a mut dyn FnMut(Md5s) -> ControlFlow<()>;
 
 impl ValuesOf {
-    fn keyword_and_column(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Collection => ("Collection", "series.collection"),
-            Self::Modality => ("Modality", "series.modality"),
-            Self::BodyPartExamined => ("BodyPartExamined", "series.body_part_examined"),
-            Self::Manufacturer => ("Manufacturer", "series.manufacturer"),
-            Self::SpeciesDescription => ("SpeciesDescription", "patient.species_description"),
-        }
+    fn keyword_and_column(self) -> (&'static str, String) {
+        let (keyword, column) = match self {
+            Self::Collection => ("Collection", "placed.collection"),
+            Self::Modality => ("Modality", "placed.modality"),
+            Self::BodyPartExamined => ("BodyPartExamined", "placed.body_part_examined"),
+            Self::Manufacturer => ("Manufacturer", "placed.manufacturer"),
+            Self::SpeciesDescription => {
+                return (
+                    "SpeciesDescription",
+                    of_first("patient", "species_description", "placed", &PATIENT),
+                );
+            }
+        };
+        (keyword, column.to_owned())
     }
 }
 
@@ -77,11 +84,10 @@ impl Reader {
     ) -> Result<(), Error> {
         let Condition { narrowed, values, .. } = filter.condition();
         let (keyword, column) = of.keyword_and_column();
-        let value = capitals.spelled(column);
+        let value = capitals.spelled(&column);
         let sql = format!(
             "SELECT json_object('{keyword}', value)
-             FROM (SELECT DISTINCT {value} AS value
-                   FROM {PLACED} LEFT JOIN patient USING (collection, patient_id) WHERE {narrowed})
+             FROM (SELECT DISTINCT {value} AS value FROM placed WHERE {narrowed})
              ORDER BY value"
         );
         each_row(self.connection(), &sql, &values, each)
@@ -97,11 +103,11 @@ impl Reader {
     ) -> Result<(), Error> {
         let Condition { narrowed, values, .. } = filter.condition();
         let (keyword, column) = of.keyword_and_column();
-        let value = capitals.spelled(column);
+        let value = capitals.spelled(&column);
         let sql = format!(
             "SELECT json_object('{keyword}', value, 'Count', count(*), 'Authorized', '1')
-             FROM (SELECT DISTINCT {value} AS value, series.collection, series.patient_id
-                   FROM {PLACED} LEFT JOIN patient USING (collection, patient_id) WHERE {narrowed})
+             FROM (SELECT DISTINCT {value} AS value, placed.collection, placed.patient_id
+                   FROM placed WHERE {narrowed})
              GROUP BY value ORDER BY value"
         );
         each_row(self.connection(), &sql, &values, each)
@@ -112,7 +118,7 @@ impl Reader {
         let Condition { narrowed, values, .. } = filter.condition();
         let sql = format!(
             "SELECT json_object('PatientID', patient_id, 'Authorized', '1')
-             FROM (SELECT DISTINCT series.collection, series.patient_id FROM {PLACED} WHERE {narrowed})
+             FROM (SELECT DISTINCT placed.collection, placed.patient_id FROM placed WHERE {narrowed})
              ORDER BY patient_id"
         );
         each_row(self.connection(), &sql, &values, each)
@@ -121,24 +127,31 @@ impl Reader {
     /// Everything that is known of some series, of their studies and of their patients; those that do not lie in the
     /// tree are left out. What the older generations list of studies and patients alone is taken from there.
     pub fn served_metadata(&self, series_instance_uids: &[String], each: EachRow<'_>) -> Result<(), Error> {
-        let row = placed_series(
-            ", '$.PatientName', patient.patient_name, '$.EthnicGroup', patient.ethnic_group,
-             '$.PatientSex', coalesce(series.patient_sex, patient.patient_sex),
-             '$.PatientAge', coalesce(series.patient_age, study.patient_age),
-             '$.StudyDate', coalesce(series.study_date, study.study_date),
-             '$.StudyDescription', coalesce(series.study_description, study.study_description),
-             '$.AdmittingDiagnosesDescription',
-             coalesce(series.admitting_diagnoses_description, study.admitting_diagnoses_description),
-             '$.Phantom', patient.phantom, '$.SpeciesCode', patient.species_code,
-             '$.SpeciesDescription', patient.species_description, '$.StudyID', study.study_id,
-             '$.LongitudinalTemporalEventType', study.longitudinal_temporal_event_type,
-             '$.LongitudinalTemporalOffsetFromEvent', study.longitudinal_temporal_offset_from_event",
-        );
+        let patient = |column: &str| of_first("patient", column, "placed", &PATIENT);
+        let study = |column: &str| of_first("study", column, "placed", &STUDY);
+        let own_or = |column: &str, other: String| format!("coalesce(placed.{column}, {other})");
+        let more = [
+            ("PatientName", patient("patient_name")),
+            ("EthnicGroup", patient("ethnic_group")),
+            ("PatientSex", own_or("patient_sex", patient("patient_sex"))),
+            ("PatientAge", own_or("patient_age", study("patient_age"))),
+            ("StudyDate", own_or("study_date", study("study_date"))),
+            ("StudyDescription", own_or("study_description", study("study_description"))),
+            (
+                "AdmittingDiagnosesDescription",
+                own_or("admitting_diagnoses_description", study("admitting_diagnoses_description")),
+            ),
+            ("Phantom", patient("phantom")),
+            ("SpeciesCode", patient("species_code")),
+            ("SpeciesDescription", patient("species_description")),
+            ("StudyID", study("study_id")),
+            ("LongitudinalTemporalEventType", study("longitudinal_temporal_event_type")),
+            ("LongitudinalTemporalOffsetFromEvent", study("longitudinal_temporal_offset_from_event")),
+        ];
+        let more = more.map(|(keyword, value)| format!(", '$.{keyword}', {value}"));
+        let row = placed_series(&more.concat());
         let sql = format!(
-            "SELECT {row} FROM {PLACED}
-             LEFT JOIN patient USING (collection, patient_id)
-             LEFT JOIN study USING (collection, patient_id, study_instance_uid)
-             WHERE series.series_instance_uid IN (SELECT value FROM json_each(?))"
+            "SELECT {row} FROM placed WHERE placed.series_instance_uid IN (SELECT value FROM json_each(?))"
         );
         let uids = serde_json::Value::from(series_instance_uids).to_string();
         each_row(self.connection(), &sql, &[uids], each)
@@ -148,9 +161,9 @@ impl Reader {
     pub fn served_descriptions(&self, filter: &ServedFilter, each: EachRow<'_>) -> Result<(), Error> {
         let Condition { narrowed, values, .. } = filter.condition();
         let sql = format!(
-            "SELECT json_object('Collection', series.collection, 'Id', min(series_id),
-                 'DataDescriptionURI', max(series.data_description_uri))
-             FROM {PLACED} WHERE {narrowed} GROUP BY series.collection ORDER BY series.collection"
+            "SELECT json_object('Collection', placed.collection, 'Id', min(series_id),
+                 'DataDescriptionURI', max(placed.data_description_uri))
+             FROM placed WHERE {narrowed} GROUP BY placed.collection ORDER BY placed.collection"
         );
         each_row(self.connection(), &sql, &values, each)
     }
@@ -159,8 +172,8 @@ impl Reader {
     pub fn served_md5s(&self, filter: &ServedFilter, each: EachMd5s<'_>) -> Result<(), Error> {
         let Condition { narrowed, values, .. } = filter.condition();
         let sql = format!(
-            "SELECT series_id, series.patient_id, series.study_instance_uid FROM {PLACED} WHERE {narrowed}
-             ORDER BY series.patient_id, series.study_instance_uid, series_id"
+            "SELECT series_id, placed.patient_id, placed.study_instance_uid FROM placed WHERE {narrowed}
+             ORDER BY placed.patient_id, placed.study_instance_uid, series_id"
         );
         let snapshot = self.connection().unchecked_transaction()?;
         let mut statement = snapshot.prepare_cached(&sql)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::catalogue::read_all;
+use super::shards::next_id;
 use super::{Db, Error, Remark};
 use crate::dicom::CollectionName;
 
@@ -54,8 +55,11 @@ impl Db {
                 let done = read_all(connection, sql, [walk_id], |row| Ok(row.get(0)?))?.into_iter().collect();
                 return Ok(Walk { walk_id, started_at, done });
             }
-            let sql = "INSERT INTO walk (scope, base_url, dialect, started_at) VALUES (?1, ?2, ?3, ?4)";
-            connection.execute(sql, params![scope, base_url, dialect, now])?;
+            let next_id = next_id("walk", "walk_id");
+            let sql = format!(
+                "INSERT INTO walk (walk_id, scope, base_url, dialect, started_at) VALUES ({next_id}, ?1, ?2, ?3, ?4)"
+            );
+            connection.execute(&sql, params![scope, base_url, dialect, now])?;
             Ok(Walk { walk_id: connection.last_insert_rowid(), started_at: now, done: BTreeSet::new() })
         })
         .await
@@ -71,12 +75,25 @@ impl Db {
         .await
     }
 
+    /// Makes every interrupted walk begin anew.
+    pub async fn forget_walk_parts(&self) -> Result<(), Error> {
+        self.call(|connection| {
+            connection.execute("DELETE FROM walk_part", [])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Records what is strange about an answer of the service.
     pub async fn remark(&self, walk_id: i64, remark: Remark) -> Result<(), Error> {
         self.call(move |connection| {
-            let sql = "INSERT INTO walk_remark (walk_id, kind, subject, remark) VALUES (?1, ?2, ?3, ?4)";
+            let next_id = next_id("walk_remark", "remark_id");
+            let sql = format!(
+                "INSERT INTO walk_remark (remark_id, walk_id, kind, subject, remark)
+                 VALUES ({next_id}, ?1, ?2, ?3, ?4)"
+            );
             let kind = if remark.is_rejected_row { "rejected" } else { "disagreement" };
-            connection.execute(sql, params![walk_id, kind, remark.subject, remark.remark])?;
+            connection.execute(&sql, params![walk_id, kind, remark.subject, remark.remark])?;
             Ok(())
         })
         .await

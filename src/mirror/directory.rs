@@ -150,6 +150,11 @@ impl Directory {
         Ok((found.f_bavail.saturating_mul(found.f_frsize), free_inodes))
     }
 
+    /// The number by which `statfs(2)` knows the file system.
+    pub(super) fn file_system(&self) -> io::Result<u64> {
+        Ok(rustix::fs::fstatfs(&self.0)?.f_type.cast_unsigned())
+    }
+
     fn unlink(&self, name: &str, flags: AtFlags) -> io::Result<()> {
         match rustix::fs::unlinkat(&self.0, name, flags) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),

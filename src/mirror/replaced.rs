@@ -4,7 +4,8 @@ use std::io;
 
 use super::directory::Directory;
 use super::layout::SeriesPath;
-use super::root::{Root, replaced_name};
+use super::root::{REPLACED, Root, replaced_name};
+use super::split::Split;
 use crate::dicom::SeriesInstanceUid;
 
 /// A version of a series that another has replaced, or that has left its place.
@@ -36,6 +37,11 @@ impl Root {
         known.map(version).collect()
     }
 
+    /// Where a version lies, relative to the root.
+    pub fn path_of_replaced(&self, name: &str) -> String {
+        self.split.state().join(REPLACED).join(name).display().to_string()
+    }
+
     /// Removes a version from `replaced/`.
     pub fn remove_replaced(&self, name: &str) -> io::Result<()> {
         let replaced = self.replaced()?;
@@ -51,7 +57,8 @@ impl Root {
         // an age that is old enough for every later removal, should this one end here
         self.retire(path, &series, "0")?;
         self.remove_replaced(&format!("{}~moved", replaced_name(&series, "0")))?;
-        self.remove_empty_above(path)
+        // another shard may be about to place a series there
+        if self.split == Split::Whole { self.remove_empty_above(path) } else { Ok(()) }
     }
 
     fn remove_empty_above(&self, path: &SeriesPath) -> io::Result<()> {

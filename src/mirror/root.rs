@@ -7,15 +7,16 @@ use std::path::{Path, PathBuf};
 
 use super::directory::Directory;
 use super::layout::SeriesPath;
-use crate::dicom::SeriesInstanceUid;
+use super::split::{Split, name_of};
+use crate::dicom::{Records, SeriesInstanceUid, Shard};
 
 /// Where everything lies that is not the mirrored tree itself.
 pub const STATE_DIRECTORY: &str = ".tcia-mirror";
 const STAGING: &str = "staging";
-const REPLACED: &str = "replaced";
-const LOCK: &str = "lock";
+pub(super) const REPLACED: &str = "replaced";
+pub(super) const LOCK: &str = "lock";
 const DAEMON: &str = "daemon";
-const STATE_FILE: &str = "state.sqlite";
+pub(super) const STATE_FILE: &str = "state.sqlite";
 
 /// Why a root cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,16 +26,30 @@ pub enum RootError {
     Locked { lock: PathBuf },
     #[error("there is no mirror at {}", .root.display())]
     NoMirror { root: PathBuf },
+    #[error("the mirror here is split into shards, and this is not one of them: there is {}", .found.display())]
+    IsSplit { found: PathBuf },
+    #[error("the mirror here is not split into shards: there is {}", .found.display())]
+    IsWhole { found: PathBuf },
+    #[error("{} lies on a file system that does not tell capitals from small letters, where no mirror can be split", .root.display())]
+    FoldsCapitals { root: PathBuf },
     #[error("{} is not the mirror any more that was there at the start", .root.display())]
     Replaced { root: PathBuf },
     #[error("cannot use {} as the root of a mirror", .root.display())]
     Unusable { root: PathBuf, source: io::Error },
 }
 
+impl RootError {
+    /// Whether another share must be named, or another root.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::IsSplit { .. } | Self::IsWhole { .. } | Self::FoldsCapitals { .. })
+    }
+}
+
 /// What keeps a second daemon out, and knows the mirror again.
 #[derive(Debug)]
 pub struct DaemonLock {
     root: PathBuf,
+    split: Split,
     file: File,
 }
 
@@ -51,6 +66,7 @@ pub struct Space {
 #[derive(Debug)]
 pub struct Root {
     path: PathBuf,
+    pub(super) split: Split,
     pub(super) directory: Directory,
     pub(super) state: Directory,
     lock: Option<File>,
@@ -59,24 +75,35 @@ pub struct Root {
 impl Root {
     /// Opens a root to write to it, making it when it is not there; at most one process at a time can.
     pub fn lock(path: &Path) -> Result<Self, RootError> {
+        Self::lock_share(path, None)
+    }
+
+    /// The same for a share of it, beside processes that have the others.
+    pub fn lock_share(path: &Path, shard: Option<Shard>) -> Result<Self, RootError> {
         let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
+        Self::refuse_other_split(path, shard)?;
         make_durably(path).map_err(unusable)?;
-        let mut root = Self::reach(path, Directory::make).map_err(unusable)?;
+        let mut root = Self::reach(path, Split::of(shard), Directory::make).map_err(unusable)?;
+        root.lock = Some(root.take(LOCK)?);
+        // once more, now that who comes after this one is refused because of it
+        Self::refuse_other_split(path, shard)?;
+        if shard.is_some() {
+            root.refuse_folded_capitals()?;
+        }
         root.state.make(STAGING).map_err(unusable)?;
         root.state.make(REPLACED).map_err(unusable)?;
-        root.lock = Some(root.take(LOCK)?);
         Ok(root)
     }
 
     /// Makes this process the one daemon of the root for as long as the lock is held; between its cycles the root itself
     /// is free for other commands.
     pub fn lock_for_daemon(&self) -> Result<DaemonLock, RootError> {
-        Ok(DaemonLock { root: self.path.clone(), file: self.take(DAEMON)? })
+        Ok(DaemonLock { root: self.path.clone(), split: self.split, file: self.take(DAEMON)? })
     }
 
     fn take(&self, name: &str) -> Result<File, RootError> {
         let unusable = |source| RootError::Unusable { root: self.path.clone(), source };
-        let path = self.path.join(STATE_DIRECTORY).join(name);
+        let path = self.path.join(self.split.state()).join(name);
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(unusable)?;
         match lock.try_lock() {
             Ok(()) => Ok(lock),
@@ -92,7 +119,7 @@ impl Root {
             io::ErrorKind::NotFound => RootError::Replaced { root: held.root.clone() },
             _ => RootError::Unusable { root: held.root.clone(), source },
         };
-        let mut root = Self::reach(&held.root, Directory::sub).map_err(failed)?;
+        let mut root = Self::reach(&held.root, held.split, Directory::sub).map_err(failed)?;
         let there = root.state.read(DAEMON).and_then(|file| file.metadata()).map_err(failed)?;
         let known = held.file.metadata().map_err(failed)?;
         if (there.dev(), there.ino()) != (known.dev(), known.ino()) {
@@ -102,19 +129,39 @@ impl Root {
         Ok(root)
     }
 
-    /// Opens a root only to read from it, beside a process that may be writing.
+    /// Opens a root only to read from it, beside processes that may be writing: all of its shards where it is split.
     pub fn open(path: &Path) -> Result<Self, RootError> {
-        let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
-        if !Self::state_file_of(path).try_exists().map_err(unusable)? {
-            return Err(RootError::NoMirror { root: path.to_owned() });
-        }
-        Self::reach(path, Directory::sub).map_err(unusable)
+        Self::open_share(path, None)
     }
 
-    fn reach(path: &Path, step: fn(&Directory, &str) -> io::Result<Directory>) -> io::Result<Self> {
+    /// The same for one share of it.
+    pub fn open_share(path: &Path, shard: Option<Shard>) -> Result<Self, RootError> {
+        let unusable = |source| RootError::Unusable { root: path.to_owned(), source };
+        let split = Self::split_to_read(path, shard)?;
+        let is_there = match split.records(path) {
+            Records::Whole(record) => record.try_exists().map_err(unusable)?,
+            Records::Shards(records) => records.iter().any(|record| record.exists()),
+        };
+        if is_there {
+            return Self::reach(path, split, Directory::sub).map_err(unusable);
+        }
+        Err(RootError::NoMirror { root: path.to_owned() })
+    }
+
+    fn reach(
+        path: &Path,
+        split: Split,
+        step: fn(&Directory, &str) -> io::Result<Directory>,
+    ) -> io::Result<Self> {
         let directory = Directory::open(path)?;
-        let state = step(&directory, STATE_DIRECTORY)?;
-        Ok(Self { path: path.to_owned(), directory, state, lock: None })
+        let mut state = step(&directory, STATE_DIRECTORY)?;
+        if let Some(shard) = split.shard() {
+            let place = path.join(split.state());
+            let named =
+                |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", place.display()));
+            state = step(&state, &name_of(shard)).map_err(named)?;
+        }
+        Ok(Self { path: path.to_owned(), split, directory, state, lock: None })
     }
 
     /// Where unfinished series are; a root that was only ever read has none.
@@ -134,7 +181,7 @@ impl Root {
 
     /// The file of the record.
     pub fn state_file(&self) -> PathBuf {
-        Self::state_file_of(&self.path)
+        self.path.join(self.split.state()).join(STATE_FILE)
     }
 
     /// The file of the record below a root.
@@ -142,15 +189,24 @@ impl Root {
         root.join(STATE_DIRECTORY).join(STATE_FILE)
     }
 
-    /// Whether there is a tree beside a file of the record that is empty, as a power cut may leave it.
+    /// Whether there is a tree beside a file of the record that is empty, as a power cut may leave it. Beside that of a
+    /// shard the tree may be of others, and an empty file is one that was just begun.
     pub fn has_lost_its_record(&self) -> io::Result<bool> {
         let is_empty = std::fs::metadata(self.state_file()).is_ok_and(|found| found.len() == 0);
-        Ok(is_empty && self.directory.names()?.iter().any(|name| name != STATE_DIRECTORY))
+        Ok(is_empty && self.split == Split::Whole && self.has_tree()?)
     }
 
-    /// Whether there is a tree and no record of it.
+    /// Whether there is a tree and no record of it, not even one of another shard.
     pub fn has_no_record(&self) -> io::Result<bool> {
-        Ok(!self.state_file().exists() && self.directory.names()?.iter().any(|name| name != STATE_DIRECTORY))
+        let is_there = match self.all_records() {
+            Records::Whole(record) => record.exists(),
+            Records::Shards(records) => records.iter().any(|record| record.exists()),
+        };
+        Ok(!is_there && self.has_tree()?)
+    }
+
+    fn has_tree(&self) -> io::Result<bool> {
+        Ok(self.directory.names()?.iter().any(|name| name != STATE_DIRECTORY))
     }
 
     /// What is left on the file system.

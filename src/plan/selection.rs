@@ -145,8 +145,12 @@ impl Selection {
         let names = [
             collection.map(|name| ("collection", name.to_string())),
             patient.map(|name| ("patient", name.to_string())),
-            Some(("study", series.study_instance_uid.to_string())),
-            Some(("series", series.series_instance_uid.to_string())),
+            self.studies
+                .contains(&series.study_instance_uid)
+                .then(|| ("study", series.study_instance_uid.to_string())),
+            self.series
+                .contains(&series.series_instance_uid)
+                .then(|| ("series", series.series_instance_uid.to_string())),
         ];
         names.into_iter().flatten()
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -19,6 +19,7 @@ use super::pack::Packing;
 use super::page::Watch;
 use super::turns::Turns;
 use crate::db::{self, Reader};
+use crate::dicom::{Records, Shard};
 use crate::mirror::{Root, RootError};
 
 /// Answers out of the record that are worked on at a time; connections that are kept for the next ones.
@@ -78,13 +79,13 @@ impl Fault {
     }
 }
 
-/// Device and number of a file.
-type FileId = (u64, u64);
+/// Device and number of each file; a backup that takes the place of one is another.
+type FileIds = Vec<(u64, u64)>;
 
 /// A mirror, opened beside a process that may be writing to it.
 pub struct ServedMirror {
     root: Root,
-    idle: Mutex<Vec<(FileId, Reader)>>,
+    idle: Mutex<Vec<(FileIds, Reader)>>,
     lists: Turns,
     images: Turns,
     forms: Semaphore,
@@ -102,8 +103,13 @@ pub struct ServedMirror {
 impl ServedMirror {
     /// Opens the mirror below a root, only to read from it.
     pub fn open(root: &Path) -> Result<Self, OpenError> {
-        let root = Root::open(root)?;
-        Reader::open(&root.state_file())?;
+        Self::open_share(root, None)
+    }
+
+    /// The same for one share of it.
+    pub fn open_share(root: &Path, shard: Option<Shard>) -> Result<Self, OpenError> {
+        let root = Root::open_share(root, shard)?;
+        Reader::open_all(&root.records())?;
         Ok(Self {
             root,
             idle: Mutex::default(),
@@ -255,24 +261,37 @@ impl ServedMirror {
 
     fn with_reader<T>(&self, work: impl FnOnce(&Reader) -> Result<T, Fault>) -> Result<T, Fault> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = self.record()?;
-        let waiting = idle().pop().filter(|(known, _)| *known == file);
-        let reader =
-            waiting.map_or_else(|| Reader::open(&self.root.state_file()), |(_, reader)| Ok(reader))?;
+        let records = self.root.records();
+        let files = files(&records)?;
+        let waiting = idle().pop().filter(|(known, _)| *known == files);
+        let reader = waiting.map_or_else(|| Reader::open_all(&records), |(_, reader)| Ok(reader))?;
         let done = work(&reader);
         let mut idle = idle();
-        // one that could not read may be of a file that somebody mends
-        if idle.len() < MOST_READERS && !matches!(done, Err(Fault::Record(_))) {
-            idle.push((file, reader));
+        // one that could not read may be of a file that somebody mends, and one that left a record out found it half made
+        let is_whole = reader.records() == files.len();
+        if idle.len() < MOST_READERS && is_whole && !matches!(done, Err(Fault::Record(_))) {
+            idle.push((files, reader));
         }
         done
     }
+}
 
-    /// Which file the record is: a backup that takes its place is another one.
-    fn record(&self) -> Result<FileId, Fault> {
-        let path = self.root.state_file();
-        let unreadable = |source| Fault::Tree { path: path.display().to_string(), source };
-        let found = std::fs::metadata(&path).map_err(unreadable)?;
-        Ok((found.dev(), found.ino()))
+/// Which files the records are; of a shard that was not started yet there is none.
+fn files(records: &Records) -> Result<FileIds, Fault> {
+    let find = |path: &PathBuf| std::fs::metadata(path).map(|found| (found.dev(), found.ino()));
+    let unreadable = |path: &PathBuf| {
+        let path = path.display().to_string();
+        move |source| Fault::Tree { path, source }
+    };
+    match records {
+        Records::Whole(record) => Ok(vec![find(record).map_err(unreadable(record))?]),
+        Records::Shards(records) => {
+            let is_there = |found: &io::Result<_>| {
+                !found.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+            };
+            let found =
+                records.iter().map(|record| (record, find(record))).filter(|(_, found)| is_there(found));
+            found.map(|(record, found)| found.map_err(unreadable(record))).collect()
+        }
     }
 }

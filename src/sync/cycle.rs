@@ -17,7 +17,8 @@ use super::progress::Progress;
 use super::remote::Remote;
 use super::{Error, Event, Options, is_wanted};
 use crate::db::{self, Db, JobState, Outcome, RunTotals};
-use crate::mirror::{DaemonLock, Root};
+use crate::dicom::SeriesInstanceUid;
+use crate::mirror::{DaemonLock, Root, what_follows};
 use crate::nbia::{Client, Traffic};
 use crate::plan::Selection;
 
@@ -120,7 +121,13 @@ impl Report {
 impl Cycle {
     /// Takes the root and brings what a dead process left to an end.
     pub async fn open(path: &Path, setup: Setup) -> Result<Arc<Self>, Error> {
-        Self::open_root(Root::lock(path)?, setup).await
+        let root = Root::lock_share(path, setup.options.shard)?;
+        if let (None, Some(file_system)) =
+            (setup.options.shard, root.shared_file_system().map_err(Error::Disk)?)
+        {
+            warn!("{}", what_follows(file_system));
+        }
+        Self::open_root(root, setup).await
     }
 
     /// The same for the daemon of a root, which never makes one.
@@ -140,7 +147,7 @@ impl Cycle {
                 "there is no record of what lies in {root}: all of it is fetched again, and compared with what is there"
             );
         }
-        let db = Db::open(&root.state_file())?;
+        let db = Db::open_share(&root.state_file(), setup.options.shard)?;
         let cycle = Self {
             root,
             db,
@@ -166,6 +173,11 @@ impl Cycle {
     /// Makes this process the one daemon of the root for as long as the lock is held, also between its cycles.
     pub fn lock_for_daemon(&self) -> Result<DaemonLock, Error> {
         Ok(self.root.lock_for_daemon()?)
+    }
+
+    /// Whether a series is one of the share that is made.
+    pub(super) fn is_of_share(&self, series: &SeriesInstanceUid) -> bool {
+        self.options.shard.is_none_or(|shard| shard.holds(series))
     }
 
     /// What is under way.

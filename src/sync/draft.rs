@@ -68,8 +68,26 @@ pub(super) struct Walked {
     pub(super) walk_id: i64,
     pub(super) started_at: i64,
     pub(super) outcome: Outcome,
+    /// What it has shown of other shares.
+    pub(super) others: Others,
     /// Patients of it that could not be listed, and why.
     pub(super) unlisted: Vec<String>,
+}
+
+/// What a walk has listed that is in another share of the mirror, and therefore not recorded.
+#[derive(Default)]
+pub(super) struct Others {
+    rows: usize,
+    found: BTreeSet<(&'static str, String)>,
+    coverage: Option<bool>,
+}
+
+impl Others {
+    pub(super) fn note(&mut self, selection: &Selection, series: &Series) {
+        self.rows += 1;
+        self.found.extend(selection.names_of(series));
+        self.coverage = self.coverage.max(Some(selection.covers(series)));
+    }
 }
 
 /// A plan while it is made.
@@ -191,6 +209,9 @@ impl Draft {
     /// Notes how a walk ended: a collection without a series is a hidden failure, and no watermark moves past anything
     /// that was not listed.
     pub(super) fn settle(&mut self, walked: &Walked, listed: usize) {
+        let listed = listed + walked.others.rows;
+        self.found.extend(walked.others.found.iter().cloned());
+        self.coverage = self.coverage.max(walked.others.coverage);
         let Some(collection) = &walked.scope.collection else { return };
         let is_whole_collection = whole_collection(&walked.scope).is_some();
         if is_whole_collection && listed == 0 {

@@ -16,6 +16,7 @@ use url::Url;
 
 use super::{Error, Report, chain};
 use crate::db::{FailedSeries, Outcome, Reader, RunChanges, RunReport};
+use crate::dicom::Records;
 use crate::nbia::{self, post_json};
 
 /// Of the series that a run has given up so many are told of by name.
@@ -92,7 +93,7 @@ enum HookError {
 
 impl News {
     /// Of a run that has ended, as the record shows it; it began at `began` (UTC seconds) or later. Blocks.
-    pub fn of(root: &Path, record: &Path, began: i64, ended: &Result<Report, Error>) -> Self {
+    pub fn of(root: &Path, record: &Records, began: i64, ended: &Result<Report, Error>) -> Self {
         let (cycle, parked) = last_run(record, began).unwrap_or_else(|error| {
             warn!("the history cannot be read: {}", chain(&error));
             (None, Vec::new())
@@ -110,8 +111,8 @@ impl News {
     }
 }
 
-fn last_run(record: &Path, began: i64) -> Result<(Option<RunReport>, Vec<FailedSeries>), Error> {
-    let reader = Reader::open(record)?;
+fn last_run(record: &Records, began: i64) -> Result<(Option<RunReport>, Vec<FailedSeries>), Error> {
+    let reader = Reader::open_all(record)?;
     // one that could not begin has left no row
     let is_this = |run: &RunReport| run.started_at.parse().is_ok_and(|at: Timestamp| at.as_second() >= began);
     let Some(run) = reader.history(1)?.pop().filter(is_this) else { return Ok((None, Vec::new())) };

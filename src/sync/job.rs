@@ -152,7 +152,12 @@ impl Cycle {
         let staging = self.carry_license(job, staging).await?;
         let instances = staging.instances().values().cloned().collect();
         let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;
-        let component = |parent, identifier, forms| self.db.path_component(parent, identifier, forms);
+        let component = |parent, identifier, forms: [(String, String); 2]| {
+            // every shard must come to the same name without asking the others; where it may be, capitals are minded
+            let as_it_is = |(name, _folded): (String, String)| (name.clone(), name);
+            let forms = if self.options.shard.is_some() { forms.map(as_it_is) } else { forms };
+            self.db.path_component(parent, identifier, forms)
+        };
         let path = SeriesPath::assigned(&job.series, component).await?;
         let intent = self.intent(job, &verified, &path);
         let (stamp, left_stamp) = (intent.stamp.clone(), intent.stamp.clone());

@@ -20,7 +20,7 @@ mod remote;
 
 use std::time::Duration;
 
-use crate::dicom::Series;
+use crate::dicom::{Series, Shard};
 use crate::mirror::{CommitError, RootError, StagingError};
 use crate::plan::Selection;
 use crate::{db, fetch, nbia};
@@ -46,6 +46,8 @@ fn is_wanted(selections: &[Selection], series: &Series) -> bool {
 /// How a cycle works.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Options {
+    /// The share of the mirror that is made; `None` for all of it.
+    pub shard: Option<Shard>,
     /// Series at a time.
     pub parallel: Parallel,
     /// Which of them is begun first.
@@ -65,6 +67,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
+            shard: None,
             parallel: Parallel { least: 1, most: 4 },
             order: Order::default(),
             max_bytes: None,
@@ -161,6 +164,11 @@ impl Error {
     /// Whether another process holds the root.
     pub fn is_locked(&self) -> bool {
         matches!(self, Self::Root(RootError::Locked { .. }))
+    }
+
+    /// Why the root cannot be taken, when it is that.
+    pub fn of_root(&self) -> Option<&RootError> {
+        if let Self::Root(error) = self { Some(error) } else { None }
     }
 
     #[cfg(test)]

@@ -7,11 +7,11 @@ use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use super::cycle::Cycle;
-use super::draft::{Draft, PAGE, Plan, Planned, Walked, whole_collection};
+use super::draft::{Draft, Others, PAGE, Plan, Planned, Walked, whole_collection};
 use super::remote::{Place, Places};
 use super::{Error, Event, SeriesEvent};
 use crate::db::{Remark, Walk, WatermarkKey};
-use crate::dicom::CollectionName;
+use crate::dicom::{CollectionName, Series};
 use crate::nbia::{Scope, Traffic};
 use crate::plan::{self, Listed, Outcome, Selection, describe};
 
@@ -70,21 +70,26 @@ impl Cycle {
         visit: &mut (dyn FnMut(Planned<'_>) + Send),
     ) -> Result<(), Error> {
         // all of them before any is decided: a walk that is not polled would look as if the service were silent
-        let walks: Vec<_> =
-            stream::iter(places).map(|place| self.find(place)).buffered(WALKS_AT_ONCE).collect().await;
+        let walks: Vec<_> = stream::iter(places)
+            .map(|place| self.find(selection, place))
+            .buffered(WALKS_AT_ONCE)
+            .collect()
+            .await;
         for walked in walks {
             match walked {
                 Ok(walked) => self.decide_walk(selection, &walked, draft, visit).await?,
                 Err((scope, error)) => draft.could_not_list(&scope, error)?,
             }
         }
+        let of_others = selection.series.iter().filter(|series| !self.is_of_share(series));
+        draft.found.extend(of_others.map(|series| ("series", series.to_string())));
         draft.note_missing(selection);
         Ok(())
     }
 
     /// Walks a place; where no collection says which service to ask, the next one when this one lists nothing.
-    async fn find(&self, place: Place) -> Result<Walked, (Scope, Error)> {
-        let mut walked = self.walk(place.clone()).await?;
+    async fn find(&self, selection: &Selection, place: Place) -> Result<Walked, (Scope, Error)> {
+        let mut walked = self.walk(selection, place.clone()).await?;
         if place.scope.collection.is_none() {
             for remote in self.remotes_after(&place.remote) {
                 if walked.outcome.series_rows > 0 {
@@ -94,21 +99,22 @@ impl Cycle {
                 // one that does not answer is not waited for: it may not be meant at all
                 let answers = remote.client.collections().await;
                 answers.map_err(|error| (scope.clone(), error.into()))?;
-                walked = self.walk(Place { remote: Arc::clone(remote), scope }).await?;
+                walked = self.walk(selection, Place { remote: Arc::clone(remote), scope }).await?;
             }
         }
         Ok(walked)
     }
 
     /// Walks one place into the record, going on where an interrupted walk or an outage stopped it.
-    async fn walk(&self, place: Place) -> Result<Walked, (Scope, Error)> {
+    async fn walk(&self, selection: &Selection, place: Place) -> Result<Walked, (Scope, Error)> {
         self.tell(Event::Walking { scope: describe(&place.scope) }).await;
         let attempts = place.remote.client.retry_options().attempts;
+        let mut others = Others::default();
         for failures in 1.. {
-            let error = match self.walk_once(&place).await {
+            let error = match self.walk_once(&place, selection, &mut others).await {
                 Ok((walk, outcome, unlisted)) => {
                     let (walk_id, started_at) = (walk.walk_id, walk.started_at);
-                    return Ok(Walked { scope: place.scope, walk_id, started_at, outcome, unlisted });
+                    return Ok(Walked { scope: place.scope, walk_id, started_at, outcome, others, unlisted });
                 }
                 Err(Error::Remote(error)) if error.is_outage() => error,
                 Err(error) => return Err((place.scope, error)),
@@ -123,14 +129,20 @@ impl Cycle {
         Err((place.scope, Error::Stopped)) // not reached: the loop has no end of its own
     }
 
-    async fn walk_once(&self, place: &Place) -> Result<(Walk, Outcome, Vec<String>), Error> {
+    async fn walk_once(
+        &self,
+        place: &Place,
+        selection: &Selection,
+        others: &mut Others,
+    ) -> Result<(Walk, Outcome, Vec<String>), Error> {
         let Place { remote, scope } = place;
         let dialect = remote.client.dialect().to_string();
         let walk = self.db.begin_walk(&describe(scope), remote.base_url(), &dialect, self.now()).await?;
         let (sender, receiver) = mpsc::channel(LISTED_QUEUE);
         let done = &walk.done;
         let walking = async move { plan::walk(&remote.client, scope, done, &sender).await };
-        let both = async { tokio::join!(walking, self.record(walk.walk_id, receiver)) };
+        let recording = self.record(walk.walk_id, receiver, selection, others);
+        let both = async { tokio::join!(walking, recording) };
         let (outcome, recorded) = tokio::select! {
             biased;
             () = self.drain.cancelled() => return Err(Error::Stopped),
@@ -142,14 +154,27 @@ impl Cycle {
         Ok((walk, outcome, unlisted))
     }
 
-    /// Records what a walk lists; gives what it could not list.
-    async fn record(&self, walk_id: i64, mut listed: mpsc::Receiver<Listed>) -> Result<Vec<String>, Error> {
+    /// Records what a walk lists of the share that is made, and notes what it shows of others; gives what it could not list.
+    async fn record(
+        &self,
+        walk_id: i64,
+        mut listed: mpsc::Receiver<Listed>,
+        selection: &Selection,
+        others: &mut Others,
+    ) -> Result<Vec<String>, Error> {
         let mut unlisted = Vec::new();
         while let Some(listed) = listed.recv().await {
             match listed {
                 Listed::Patients(patients) => self.db.store_patients(walk_id, patients).await?,
                 Listed::Studies(studies) => self.db.store_studies(walk_id, studies).await?,
-                Listed::Series(series) => self.db.store_series(walk_id, series).await?,
+                Listed::Series(series) => {
+                    let is_ours = |series: &Series| self.is_of_share(&series.series_instance_uid);
+                    let (ours, not_ours): (Vec<_>, Vec<_>) = series.into_iter().partition(is_ours);
+                    for series in &not_ours {
+                        others.note(selection, series);
+                    }
+                    self.db.store_series(walk_id, ours).await?;
+                }
                 Listed::Unlisted(what) => unlisted.push(what),
                 Listed::PartDone(part) => self.db.walk_part_done(walk_id, part).await?,
                 Listed::Disagreement(subject, remark) => {

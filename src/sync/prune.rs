@@ -53,7 +53,7 @@ pub fn obsolete(root: &Root, reader: &Reader, now: i64, at_least: Duration) -> R
     let replaced = root.replaced_versions().map_err(Error::Disk)?;
     let replaced = replaced.into_iter().filter(|version| version.left_at <= until).map(|version| Obsolete {
         series_instance_uid: version.series_instance_uid.to_string(),
-        path: format!(".tcia-mirror/replaced/{}", version.name),
+        path: root.path_of_replaced(&version.name),
         files: version.files,
         size_bytes: version.size_bytes,
         age: age(version.left_at),

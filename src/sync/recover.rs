@@ -18,6 +18,10 @@ impl Cycle {
         }
         self.replay_removals().await?;
         self.db.bury_dead_runs().await?;
+        if self.options.shard.is_some() {
+            // what an interrupted walk has shown of other shards is nowhere recorded
+            self.db.forget_walk_parts().await?;
+        }
         let requeued = self.db.requeue_running().await?;
         if requeued > 0 {
             info!("{requeued} series were under way when the last run ended; they are queued again");

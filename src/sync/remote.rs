@@ -81,7 +81,13 @@ impl Cycle {
     ///
     /// A collection is looked for where it is listed first; what names no collection begins at the first service.
     pub(super) async fn places(&self, selection: &Selection) -> Result<Places, Error> {
-        let scopes = selection.scopes(self.first_remote().asks_for_series());
+        let mut scopes = selection.scopes(self.first_remote().asks_for_series());
+        let is_of_share =
+            |scope: &Scope| scope.series_instance_uid.as_ref().is_none_or(|series| self.is_of_share(series));
+        if !scopes.is_empty() && !scopes.iter().any(is_of_share) {
+            return Ok(Places::default());
+        }
+        scopes.retain(is_of_share);
         if scopes.iter().all(|scope| scope.collection.is_none()) && !scopes.is_empty() {
             let at_first = |scope| Place { remote: Arc::clone(self.first_remote()), scope };
             return Ok(Places { to_walk: scopes.into_iter().map(at_first).collect(), ..Places::default() });

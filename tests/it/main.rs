@@ -20,6 +20,7 @@ mod resume;
 mod screens;
 mod secrets;
 mod services;
+mod shards;
 mod support;
 mod sync;
 mod trouble;

@@ -82,7 +82,8 @@ fn read(root: &Root, version: Version) -> (Version, u64, Vec<Problem>) {
 
 /// Sends what leads to no recorded series; the record is read through a connection of this thread's own.
 pub(super) fn search_strangers(root: &Root, found: &mpsc::Sender<Problem>) -> Result<(), db::Error> {
-    let reader = Reader::open(&root.state_file())?;
+    // what another shard has placed is no stranger
+    let reader = Reader::open_all(&root.all_records())?;
     let mut failed = None;
     let mut is_known = |path: &str| {
         reader.leads_to_a_series(path).unwrap_or_else(|error| {

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::Question;
-use super::sample::{Sample, Share, number_of};
+use super::sample::{Sample, Share};
+use crate::dicom::number_of;
 use crate::mirror::Root;
 use crate::plan::Selection;
 

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest, Sha256};
-
-use crate::dicom::SeriesInstanceUid;
+use crate::dicom::{SeriesInstanceUid, number_of};
 
 /// Parts of a whole.
 const WHOLE: u32 = 1_000_000;
@@ -132,12 +130,6 @@ impl Draw {
 
 fn place_of(series: &SeriesInstanceUid) -> u64 {
     number_of(series.as_str())
-}
-
-/// The beginning of the SHA-256 of a text.
-pub(super) fn number_of(text: &str) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
