@@ -126,12 +126,12 @@ fn the_reader_of_imports_sees_every_form() {
 const SPELLED_OUT: [&str; 19] = [
     "",
     "LOCAL_COLUMNS",
-    "along",
     "json",
     "key",
     "keyword",
     "many",
     "narrowed",
+    "next",
     "next_id",
     "patient",
     "released",
