@@ -13,7 +13,7 @@ use crate::service::{PATH, Service};
 /// ZIPs, then files, then digests, on all cores, as such scripts go; nothing is compared, nothing put on stable storage.
 const CURL: &str = r#"
 set -euo pipefail
-curl --parallel --parallel-max "$1" --silent --show-error --fail --config addresses
+curl --parallel --parallel-max "$1" --no-progress-meter --fail --config addresses
 find . -name '*.zip' -print0 | xargs -0 -P "$(nproc)" -I{} sh -c 'unzip -q -d "${1%.zip}" "$1" && rm "$1"' _ {}
 find . -name '*.dcm' -print0 | xargs -0 -P "$(nproc)" -n 64 sha256sum > SHA256SUMS
 "#;
