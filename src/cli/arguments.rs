@@ -317,6 +317,9 @@ pub(super) struct SelectionFlags {
     pub(super) manufacturer: Vec<String>,
     #[arg(long)]
     pub(super) model: Vec<String>,
+    /// The name of a licence or its address, like '*/by/4.0/*'; here and above `*` and `?` stand for other characters
+    #[arg(long)]
+    pub(super) license: Vec<String>,
     /// A .tcia manifest, a CSV or TSV with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line
     #[arg(long, value_name = "FILE")]
     pub(super) manifest: Vec<PathBuf>,

@@ -76,12 +76,13 @@ impl Lines {
         if self.json {
             return print::json(&as_json(planned));
         }
-        self.table.add_row(as_row(planned));
-        if self.table.row_count() < MOST_ROWS {
-            return Ok(());
-        }
-        let full = std::mem::replace(&mut self.table, empty_table());
-        print::data(&full.to_string())
+        self.keep(as_row(planned)).map_or(Ok(()), |full| print::data(&full.to_string()))
+    }
+
+    /// Adds a row; gives the table that is full with it.
+    fn keep(&mut self, row: [String; 8]) -> Option<Table> {
+        self.table.add_row(row);
+        (self.table.row_count() == MOST_ROWS).then(|| std::mem::replace(&mut self.table, empty_table()))
     }
 
     fn finish(self, totals: &PlanTotals) -> anyhow::Result<()> {
@@ -149,4 +150,27 @@ fn as_row(planned: Planned<'_>) -> [String; 8] {
         series.file_size.map_or_else(unknown, print::bytes),
         print::plain(&decision.reason()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_written_when_it_is_full_and_no_row_is_lost() {
+        let mut lines = Lines::new(false);
+        let row = |number: usize| std::array::from_fn(|_column| number.to_string());
+
+        let full: Vec<_> = (0..25_000).filter_map(|number| lines.keep(row(number))).collect();
+
+        let tables = full.iter().chain([&lines.table]);
+        assert_eq!(tables.clone().map(Table::row_count).collect::<Vec<_>>(), [10_000, 10_000, 5_000]);
+        let first = |table: &Table| {
+            table.row(0).and_then(|row| row.cell_iter().next()).map(comfy_table::Cell::content)
+        };
+        assert_eq!(
+            tables.map(first).collect::<Vec<_>>(),
+            [Some("0".to_owned()), Some("10000".to_owned()), Some("20000".to_owned())]
+        );
+    }
 }

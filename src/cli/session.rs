@@ -115,6 +115,8 @@ pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<
         body_parts: flags.body_part.clone(),
         manufacturers: flags.manufacturer.clone(),
         models: flags.model.clone(),
+        licenses: flags.license.clone(),
+        exclude: Vec::new(),
     };
     Ok(if selection == Selection::default() { Vec::new() } else { vec![selection] })
 }

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
-use crate::plan::Selection;
+use crate::plan::{Attribute, Exclusion, Selection};
 use crate::{daemon, fetch, nbia, serve, sync};
 use secret::secret;
 use service::{Service, Services};
@@ -232,6 +232,23 @@ struct SelectTable {
     body_part: Vec<String>,
     manufacturer: Vec<String>,
     model: Vec<String>,
+    license: Vec<String>,
+    exclude: ExcludeTable,
+}
+
+/// What a `[[select]]` table leaves out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExcludeTable {
+    collection: Vec<String>,
+    patient: Vec<String>,
+    study: Vec<StudyInstanceUid>,
+    series: Vec<SeriesInstanceUid>,
+    modality: Vec<String>,
+    body_part: Vec<String>,
+    manufacturer: Vec<String>,
+    model: Vec<String>,
+    license: Vec<String>,
 }
 
 /// What makes the services of a file and the flags about them.
@@ -402,10 +419,31 @@ fn selections(file: &File) -> Vec<Select> {
             body_parts: table.body_part.clone(),
             manufacturers: table.manufacturer.clone(),
             models: table.model.clone(),
+            licenses: table.license.clone(),
+            exclude: exclusions(&table.exclude),
         },
         manifests: table.manifest.clone(),
     };
     file.select.iter().map(of).collect()
+}
+
+fn exclusions(table: &ExcludeTable) -> Vec<Exclusion> {
+    let text = |uid: &dyn ToString| uid.to_string();
+    let kinds = [
+        (Attribute::Collection, table.collection.clone()),
+        (Attribute::Patient, table.patient.clone()),
+        (Attribute::Study, table.study.iter().map(|uid| text(uid)).collect()),
+        (Attribute::Series, table.series.iter().map(|uid| text(uid)).collect()),
+        (Attribute::Modality, table.modality.clone()),
+        (Attribute::BodyPart, table.body_part.clone()),
+        (Attribute::Manufacturer, table.manufacturer.clone()),
+        (Attribute::Model, table.model.clone()),
+        (Attribute::License, table.license.clone()),
+    ];
+    let of = |(attribute, patterns): (Attribute, Vec<String>)| {
+        patterns.into_iter().map(move |pattern| Exclusion { attribute, pattern })
+    };
+    kinds.into_iter().flat_map(of).collect()
 }
 
 fn at_least_one<N: Default + PartialEq>(what: &'static str, found: N) -> Result<N, ConfigError> {

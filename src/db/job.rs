@@ -38,7 +38,7 @@ impl JobState {
 
 impl fmt::Display for JobState {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(Self::ALL.iter().find(|(state, _)| state == self).map_or("", |(_, name)| name))
+        formatter.write_str(name_of(&Self::ALL, self))
     }
 }
 
@@ -46,8 +46,8 @@ impl FromStr for JobState {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        let known = Self::ALL.iter().find(|(_, known)| *known == name).map(|(state, _)| *state);
-        known.ok_or_else(|| Error::Content { expected: "the state of a job", found: name.to_owned() })
+        let unknown = || Error::Content { expected: "the state of a job", found: name.to_owned() };
+        named(&Self::ALL, name).ok_or_else(unknown)
     }
 }
 
@@ -87,7 +87,7 @@ impl Order {
 
 impl fmt::Display for Order {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(Self::ALL.iter().find(|(order, _)| order == self).map_or("", |(_, name)| name))
+        formatter.write_str(name_of(&Self::ALL, self))
     }
 }
 
@@ -95,9 +95,16 @@ impl FromStr for Order {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::ALL.iter().find(|(_, known)| *known == name).map(|(order, _)| *order);
-        known.ok_or_else(|| format!("`{name}` is no order: listed, smallest or largest"))
+        named(&Self::ALL, name).ok_or_else(|| format!("`{name}` is no order: listed, smallest or largest"))
     }
+}
+
+fn name_of<T: PartialEq>(all: &[(T, &'static str)], wanted: &T) -> &'static str {
+    all.iter().find(|(one, _)| one == wanted).map_or("", |(_, name)| *name)
+}
+
+fn named<T: Copy>(all: &[(T, &str)], wanted: &str) -> Option<T> {
+    all.iter().find(|(_, name)| *name == wanted).map(|(one, _)| *one)
 }
 
 /// A job that a worker has claimed.

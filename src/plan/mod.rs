@@ -4,11 +4,13 @@
 
 mod decide;
 mod manifest;
+mod rule;
 mod selection;
 mod tally;
 mod walk;
 
 pub use decide::{Decision, LocalState, Reason, decide};
 pub use manifest::{ManifestError, read_manifest};
+pub use rule::{Attribute, Exclusion, is_like, is_pattern};
 pub use selection::{AsksForSeries, Selection, describe};
 pub use walk::{Listed, Outcome, walk};

@@ -12,7 +12,7 @@ use super::outage::LastOutage;
 use crate::dicom::{CollectionName, SeriesInstanceUid};
 use crate::nbia::dialect::Parameter;
 use crate::nbia::{self, Client, Endpoint, Scope};
-use crate::plan::{AsksForSeries, Selection, describe};
+use crate::plan::{AsksForSeries, Selection, describe, is_like, is_pattern};
 
 /// One service, and how its last outage ended.
 pub(super) struct Remote {
@@ -92,13 +92,23 @@ impl Cycle {
             let at_first = |scope| Place { remote: Arc::clone(self.first_remote()), scope };
             return Ok(Places { to_walk: scopes.into_iter().map(at_first).collect(), ..Places::default() });
         }
-        let named: Vec<_> = scopes.iter().filter_map(|scope| scope.collection.clone()).collect();
+        let mut named: Vec<_> = scopes.iter().filter_map(|scope| scope.collection.clone()).collect();
+        if selection.has_patterns_of_collections() {
+            named.clear();
+        }
         let (listed, silent) = self.collections(&named).await?;
         let whole =
             |(_, collection): &Listed| Scope { collection: Some(collection.clone()), ..Scope::default() };
-        let scopes = if scopes.is_empty() { listed.iter().map(whole).collect() } else { scopes };
+        let scopes = if scopes.is_empty() {
+            listed.iter().map(whole).collect()
+        } else {
+            with_collections_like(scopes, &listed)
+        };
         let mut seen = HashSet::new();
-        let places = scopes.into_iter().map(|scope| self.place_of(scope, &listed));
+        let is_left_out =
+            |scope: &Scope| scope.collection.as_ref().is_some_and(|name| selection.leaves_out(name));
+        let scopes = scopes.into_iter().filter(|scope| !is_left_out(scope));
+        let places = scopes.map(|scope| self.place_of(scope, &listed));
         let known = listed.iter().map(|(_, name)| name.clone()).collect();
         let mut found = Places { known, refused: silent, ..Places::default() };
         for place in places.filter(|place| seen.insert(place.scope.clone())) {
@@ -226,6 +236,23 @@ impl Cycle {
         }
         Err(Error::Stopped) // not reached: the loop has no end of its own
     }
+}
+
+/// Scopes with every collection that looks like a pattern in its place; a pattern like which none is stays.
+fn with_collections_like(scopes: Vec<Scope>, listed: &[Listed]) -> Vec<Scope> {
+    let resolve = |scope: Scope| {
+        let is_meant = |name: &&CollectionName| {
+            scope
+                .collection
+                .as_ref()
+                .is_some_and(|wanted| is_pattern(wanted.as_str()) && is_like(wanted.as_str(), name.as_str()))
+        };
+        let meant = listed.iter().map(|(_, name)| name).filter(is_meant);
+        let all: Vec<_> =
+            meant.map(|name| Scope { collection: Some(name.clone()), ..scope.clone() }).collect();
+        if all.is_empty() { vec![scope] } else { all }
+    };
+    scopes.into_iter().flat_map(resolve).collect()
 }
 
 fn refusal(place: &Place, source: &Remote) -> String {

@@ -19,6 +19,7 @@ mod query;
 mod resume;
 mod screens;
 mod secrets;
+mod selections;
 mod services;
 mod shards;
 mod support;

@@ -55,6 +55,19 @@ fn more_series_are_begun_while_the_service_bears_it_up_to_the_bound() {
 }
 
 #[test]
+fn a_flag_below_the_configured_least_is_the_least_as_well() {
+    let (_source, fake, lab) = lab(&Catalogue::small(6, 40, 5_000));
+    lab.configure(&format!("{PATIENT}[limits]\nparallel_least = 4\n"));
+    fake.script("getImage", "", None, Fault::Trickle(5_000));
+    let running = lab.start(&["mirror", "--collection", COLLECTION, "--parallel", "2"]);
+
+    wait_until("the number", || allowed(&lab) == Some(2));
+
+    assert_eq!(begun(&fake), 2);
+    end(running);
+}
+
+#[test]
 fn no_more_are_begun_while_nothing_comes() {
     let (_source, fake, lab) = lab(&Catalogue::small(12, 4, 5_000));
     fake.script("getImage", "", None, Fault::StallAfter(100));
