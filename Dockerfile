@@ -6,6 +6,8 @@ COPY Cargo.toml Cargo.lock ./
 COPY src ./src
 COPY migrations ./migrations
 COPY benches ./benches
+# its defaults are what `config` shows
+COPY config ./config
 RUN cargo build --locked --release --bin tcia-mirror
 
 FROM debian:bookworm-slim

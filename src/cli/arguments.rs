@@ -17,6 +17,13 @@ pub(super) const FETCH_CODES: &str = "Exit codes: 0 all that was asked is done �
             2 usage or configuration · 3 finished, but some series are parked · 10 another process holds the root
             130, 143 stopped by SIGINT, SIGTERM after an orderly drain";
 const READ_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or configuration";
+const CONFIG_CODES: &str = "What is printed is TOML, with the origin of each value behind it. With --json an object per key: table, key, value,
+origin (default, file, environment, flag or secret file) and place.
+
+Exit codes: 0 done · 1 failed · 2 the configuration is wrong: the message says where
+
+Examples: tcia-mirror config
+          tcia-mirror --config new.toml config && sudo install -m 644 new.toml /etc/tcia-mirror/tcia-mirror.toml";
 const PLAN_CODES: &str = "Exit codes: 0 done · 1 could not list everything, or something named is not listed
             2 usage or configuration · 10 another process holds the root · 130, 143 stopped by SIGINT, SIGTERM";
 const DAEMON_CODES: &str = "SIGHUP reads the configuration again. What is mirrored stands in its [[select]] tables, when in [daemon].
@@ -140,6 +147,9 @@ pub(super) enum Command {
     /// Remove withdrawn and replaced data, only when asked
     #[command(after_help = READ_CODES)]
     Prune(Prune),
+    /// The effective configuration, and where each value comes from; secrets are masked
+    #[command(after_help = CONFIG_CODES)]
+    Config,
     /// Print a completion script for a shell
     #[command(after_help = READ_CODES)]
     Completions(Completions),
@@ -150,7 +160,12 @@ impl Command {
     pub(super) fn shows_progress(&self) -> bool {
         !matches!(
             self,
-            Self::Daemon(_) | Self::Status(_) | Self::Query(_) | Self::Serve(_) | Self::Completions(_)
+            Self::Daemon(_)
+                | Self::Status(_)
+                | Self::Query(_)
+                | Self::Serve(_)
+                | Self::Config
+                | Self::Completions(_)
         )
     }
 }

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod completions;
+mod config;
 mod daemon;
 mod demo;
 mod exit;
@@ -26,15 +27,17 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use arguments::{Arguments, Command};
 use exit::Exit;
 
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let parsed = Arguments::command().try_get_matches();
+    let parsed = parsed.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
+    let (arguments, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return exit::of_usage(&error),
     };
     let log_format = arguments.global.log_format;
@@ -44,7 +47,7 @@ pub fn main() -> ExitCode {
             return exit::of_failure(&anyhow::Error::new(error).context("cannot start"), log_format);
         }
     };
-    let ended = runtime.block_on(run(arguments));
+    let ended = runtime.block_on(run(arguments, &matches));
     // what still reads for an answer that nobody waits for any more must not hold the process
     runtime.shutdown_background();
     match ended {
@@ -53,7 +56,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
+async fn run(arguments: Arguments, matches: &ArgMatches) -> anyhow::Result<Exit> {
     let Arguments { global, command } = arguments;
     let bars = logs::start(&global, command.shows_progress())?;
     match command {
@@ -69,6 +72,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Query(command) => query::run(&global, command).await,
         Command::Serve(command) => serve::run(&global, command).await,
         Command::Demo => demo::run(&global, bars).await,
+        Command::Config => config::run(&global, matches),
         Command::Completions(command) => completions::run(&command),
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn clock() -> Timestamp {
     Timestamp::now()
 }
 
-fn overrides(global: &Global) -> Overrides {
+/// What flags and the environment say over the file.
+pub(super) fn overrides(global: &Global) -> Overrides {
     Overrides {
         config: global.config.clone(),
         root: global.root.clone(),

@@ -2,28 +2,29 @@
 //!
 //! Each module declares its own options; this one fills them. Nothing else reads the environment.
 
+mod effective;
+mod file;
 mod secret;
+mod select;
 mod service;
 mod share;
 mod unit;
+mod written;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use secrecy::SecretString;
-use serde::Deserialize;
 use url::Url;
 
-use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid, StudyInstanceUid};
-use crate::plan::{Attribute, Exclusion, Selection};
 use crate::{daemon, fetch, nbia, serve, sync};
+use file::{Daemon, File, Hooks, Limits, parse};
 use secret::secret;
-use service::{Service, Services};
-use unit::{BandwidthThen, ByteSize, PartOfDay, PerSecond, Period, RequestRate, TimeOfDay, Zone};
+use select::selections;
 
+pub use effective::{Effective, Origin, Section, Setting};
+pub use select::Select;
 pub use unit::{parse_bytes, parse_rate};
 
 /// A cycle that could not go on is tried again at least so often, whatever the pauses of series may grow to.
@@ -39,8 +40,8 @@ pub enum ConfigError {
     Parse { path: PathBuf, message: String },
     #[error("`{value}` is no address")]
     Address { value: String, source: url::ParseError },
-    #[error("{what} cannot be {found}: it must be at least {least}")]
-    TooSmall { what: &'static str, found: u64, least: u64 },
+    #[error("[limits] parallel is {most}, and parallel_least is {least}: it cannot be more")]
+    LessThanLeast { most: usize, least: usize },
     #[error("the secret in {place} is empty")]
     EmptySecret { place: String },
     #[error("the variable {name} is no text")]
@@ -80,15 +81,6 @@ pub struct Config {
     pub select: Vec<Select>,
 }
 
-/// A `[[select]]` table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Select {
-    /// What it says itself.
-    pub selection: Selection,
-    /// Files that name more series.
-    pub manifests: Vec<PathBuf>,
-}
-
 impl Config {
     /// What clients of the server must bring, if anything: read only where it serves, for nobody else may be able to.
     pub fn serve_token(&self) -> Result<Option<SecretString>, ConfigError> {
@@ -109,146 +101,6 @@ pub struct Overrides {
     pub root: Option<PathBuf>,
     pub base_url: Option<String>,
     pub dialect: Option<nbia::Dialect>,
-}
-
-/// The file, as it may be written.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct File {
-    root: PathBuf,
-    service: Services,
-    http: Http,
-    limits: Limits,
-    retry: Retry,
-    jobs: Jobs,
-    disk: Disk,
-    daemon: Daemon,
-    hooks: Hooks,
-    serve: Serve,
-    select: Vec<SelectTable>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Http {
-    connect_timeout: Period,
-    first_byte_timeout: Period,
-    idle_timeout: Period,
-    min_rate: PerSecond,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Limits {
-    parallel: usize,
-    parallel_least: usize,
-    query_rate: RequestRate,
-    image_rate: RequestRate,
-    bandwidth: PerSecond,
-    max_instance: ByteSize,
-    max_series: ByteSize,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Retry {
-    attempts: u32,
-    base: Period,
-    cap: Period,
-    give_up: Period,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Jobs {
-    attempts: u32,
-    base: Period,
-    cap: Period,
-    grace: Period,
-    park_after: Period,
-    order: String,
-    fetch: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Disk {
-    retain: Period,
-    min_free: ByteSize,
-    min_free_inodes: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Daemon {
-    interval: Period,
-    at: Vec<TimeOfDay>,
-    time_zone: Zone,
-    jitter: Period,
-    full_every: Period,
-    confirm_withdrawn: ConfirmWithdrawn,
-    quiet_hours: Vec<PartOfDay>,
-    bandwidth: Vec<BandwidthThen>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Hooks {
-    command: Vec<String>,
-    webhook: String,
-    timeout: Period,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConfirmWithdrawn {
-    listings: u32,
-    hours: u32,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Serve {
-    /// `None`: it is not written, and the usual one counts.
-    listen: Option<SocketAddr>,
-    allow_remote: bool,
-    token_file: PathBuf,
-    connections: usize,
-    packing: String,
-}
-
-/// The flags of a selection, with underscores.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct SelectTable {
-    all_collections: bool,
-    collection: Vec<CollectionName>,
-    patient: Vec<PatientId>,
-    study: Vec<StudyInstanceUid>,
-    series: Vec<SeriesInstanceUid>,
-    manifest: Vec<PathBuf>,
-    shared_list: Vec<String>,
-    modality: Vec<String>,
-    body_part: Vec<String>,
-    manufacturer: Vec<String>,
-    model: Vec<String>,
-    license: Vec<String>,
-    exclude: ExcludeTable,
-}
-
-/// What a `[[select]]` table leaves out.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ExcludeTable {
-    collection: Vec<String>,
-    patient: Vec<String>,
-    study: Vec<StudyInstanceUid>,
-    series: Vec<SeriesInstanceUid>,
-    modality: Vec<String>,
-    body_part: Vec<String>,
-    manufacturer: Vec<String>,
-    model: Vec<String>,
-    license: Vec<String>,
 }
 
 /// What makes the services of a file and the flags about them.
@@ -279,10 +131,10 @@ impl Config {
             services,
             sync: sync_options(&file)?,
             retain: file.disk.retain.0,
-            daemon: daemon_options(&file)?,
+            daemon: daemon_options(&file),
             park_after: file.jobs.park_after.0,
             hooks: hooks(&file.hooks)?,
-            serve: serve_options(&file)?,
+            serve: serve_options(&file),
             serve_token_file: file.serve.token_file.clone(),
             daemon_serves: file.serve.listen.is_some(),
             select: selections(&file),
@@ -305,21 +157,14 @@ fn unreadable(path: &Path, source: std::io::Error) -> ConfigError {
     ConfigError::Read { path: path.to_owned(), source }
 }
 
-fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
-    let faulty =
-        |error: toml::de::Error| ConfigError::Parse { path: path.to_owned(), message: error.to_string() };
-    toml::from_str(text).map_err(faulty)
-}
-
 fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
-    let faulty = |key: &'static str| move |message| ConfigError::Parse { path: key.into(), message };
     Ok(sync::Options {
         shard: None,
         parallel: parallel(&file.limits)?,
-        order: file.jobs.order.parse().map_err(faulty("[jobs] order"))?,
+        order: file.jobs.order.0,
         max_bytes: None,
         jobs: sync::JobOptions {
-            attempts: at_least_one("[jobs] attempts", file.jobs.attempts)?,
+            attempts: file.jobs.attempts,
             base: file.jobs.base.0,
             cap: file.jobs.cap.0,
             grace: file.jobs.grace.0,
@@ -330,14 +175,11 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
             min_free_inodes: file.disk.min_free_inodes,
         },
         withdrawal: sync::Confirmation {
-            listings: at_least_one(
-                "[daemon] confirm_withdrawn listings",
-                file.daemon.confirm_withdrawn.listings,
-            )?,
+            listings: file.daemon.confirm_withdrawn.listings,
             seconds_apart: i64::from(file.daemon.confirm_withdrawn.hours) * 3600,
         },
         fetch: fetch::Options {
-            how: file.jobs.fetch.parse().map_err(faulty("[jobs] fetch"))?,
+            how: file.jobs.fetch.0,
             max_instance: file.limits.max_instance.0,
             max_series: file.limits.max_series.0,
             ..fetch::Options::default()
@@ -346,25 +188,22 @@ fn sync_options(file: &File) -> Result<sync::Options, ConfigError> {
 }
 
 fn parallel(limits: &Limits) -> Result<sync::Parallel, ConfigError> {
-    let least = at_least_one("[limits] parallel_least", limits.parallel_least)?;
-    let (what, found) = ("[limits] parallel", limits.parallel);
-    if found < least {
-        return Err(ConfigError::TooSmall { what, found: found as u64, least: least as u64 });
+    let (least, most) = (limits.parallel_least, limits.parallel);
+    if most < least {
+        Err(ConfigError::LessThanLeast { most, least })
+    } else {
+        Ok(sync::Parallel { least, most })
     }
-    Ok(sync::Parallel { least, most: found })
 }
 
-fn daemon_options(file: &File) -> Result<daemon::Options, ConfigError> {
+fn daemon_options(file: &File) -> daemon::Options {
     let Daemon { interval, at, time_zone, jitter, full_every, quiet_hours, bandwidth, .. } = &file.daemon;
-    if interval.0.is_zero() {
-        return Err(ConfigError::TooSmall { what: "[daemon] interval", found: 0, least: 1 });
-    }
     let when = if at.is_empty() {
         daemon::When::Every(interval.0)
     } else {
         daemon::When::At(at.iter().map(|at| at.0).collect())
     };
-    Ok(daemon::Options {
+    daemon::Options {
         schedule: daemon::Schedule {
             when,
             time_zone: time_zone.0.clone(),
@@ -375,7 +214,7 @@ fn daemon_options(file: &File) -> Result<daemon::Options, ConfigError> {
         bandwidth: bandwidth.iter().map(|then| (then.0, then.1)).collect(),
         retry_base: file.jobs.base.0,
         retry_cap: file.jobs.cap.0.min(LONGEST_RETRY),
-    })
+    }
 }
 
 fn hooks(hooks: &Hooks) -> Result<sync::Hooks, ConfigError> {
@@ -395,59 +234,14 @@ fn hooks(hooks: &Hooks) -> Result<sync::Hooks, ConfigError> {
     })
 }
 
-fn serve_options(file: &File) -> Result<serve::Options, ConfigError> {
+fn serve_options(file: &File) -> serve::Options {
     let usual = serve::Options::default();
-    let faulty = |message| ConfigError::Parse { path: "[serve] packing".into(), message };
-    Ok(serve::Options {
+    serve::Options {
         listen: file.serve.listen.unwrap_or(usual.listen),
         allow_remote: file.serve.allow_remote,
-        packing: file.serve.packing.parse().map_err(faulty)?,
-        connections: at_least_one("[serve] connections", file.serve.connections)?,
-    })
-}
-
-fn selections(file: &File) -> Vec<Select> {
-    let of = |table: &SelectTable| Select {
-        selection: Selection {
-            all_collections: table.all_collections,
-            collections: table.collection.clone(),
-            patients: table.patient.clone(),
-            studies: table.study.clone(),
-            series: table.series.clone(),
-            shared_lists: table.shared_list.clone(),
-            modalities: table.modality.clone(),
-            body_parts: table.body_part.clone(),
-            manufacturers: table.manufacturer.clone(),
-            models: table.model.clone(),
-            licenses: table.license.clone(),
-            exclude: exclusions(&table.exclude),
-        },
-        manifests: table.manifest.clone(),
-    };
-    file.select.iter().map(of).collect()
-}
-
-fn exclusions(table: &ExcludeTable) -> Vec<Exclusion> {
-    let text = |uid: &dyn ToString| uid.to_string();
-    let kinds = [
-        (Attribute::Collection, table.collection.clone()),
-        (Attribute::Patient, table.patient.clone()),
-        (Attribute::Study, table.study.iter().map(|uid| text(uid)).collect()),
-        (Attribute::Series, table.series.iter().map(|uid| text(uid)).collect()),
-        (Attribute::Modality, table.modality.clone()),
-        (Attribute::BodyPart, table.body_part.clone()),
-        (Attribute::Manufacturer, table.manufacturer.clone()),
-        (Attribute::Model, table.model.clone()),
-        (Attribute::License, table.license.clone()),
-    ];
-    let of = |(attribute, patterns): (Attribute, Vec<String>)| {
-        patterns.into_iter().map(move |pattern| Exclusion { attribute, pattern })
-    };
-    kinds.into_iter().flat_map(of).collect()
-}
-
-fn at_least_one<N: Default + PartialEq>(what: &'static str, found: N) -> Result<N, ConfigError> {
-    if found == N::default() { Err(ConfigError::TooSmall { what, found: 0, least: 1 }) } else { Ok(found) }
+        packing: file.serve.packing.0,
+        connections: file.serve.connections,
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the place where the environment is read")]
@@ -458,123 +252,6 @@ fn text_variable(name: &str) -> Result<Option<String>, ConfigError> {
 
 fn variable(name: &str) -> Option<String> {
     text_variable(name).ok().flatten()
-}
-
-impl Default for File {
-    fn default() -> Self {
-        Self {
-            root: PathBuf::from("./tcia"),
-            service: Services(vec![Service::default()]),
-            http: Http::default(),
-            limits: Limits::default(),
-            retry: Retry::default(),
-            jobs: Jobs::default(),
-            disk: Disk::default(),
-            daemon: Daemon::default(),
-            hooks: Hooks::default(),
-            serve: Serve::default(),
-            select: Vec::new(),
-        }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        let http = nbia::HttpOptions::default();
-        Self {
-            connect_timeout: Period(http.connect_timeout),
-            first_byte_timeout: Period(http.first_byte_timeout),
-            idle_timeout: Period(http.idle_timeout),
-            min_rate: PerSecond(http.min_rate),
-        }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let (fetch, sync) = (fetch::Options::default(), sync::Options::default());
-        Self {
-            parallel: sync.parallel.most,
-            parallel_least: sync.parallel.least,
-            query_rate: RequestRate(nbia::Rate::per_second(10)),
-            image_rate: RequestRate(nbia::Rate::per_second(10)),
-            bandwidth: PerSecond(0),
-            max_instance: ByteSize(fetch.max_instance),
-            max_series: ByteSize(fetch.max_series),
-        }
-    }
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        let retry = nbia::RetryOptions::default();
-        Self {
-            attempts: retry.attempts,
-            base: Period(retry.base),
-            cap: Period(retry.cap),
-            give_up: Period(retry.give_up),
-        }
-    }
-}
-
-impl Default for Jobs {
-    fn default() -> Self {
-        let jobs = sync::JobOptions::default();
-        Self {
-            attempts: jobs.attempts,
-            base: Period(jobs.base),
-            cap: Period(jobs.cap),
-            grace: Period(jobs.grace),
-            park_after: Period::days(3),
-            order: sync::Order::default().to_string(),
-            fetch: fetch::How::default().to_string(),
-        }
-    }
-}
-
-impl Default for Disk {
-    fn default() -> Self {
-        let disk = sync::DiskOptions::default();
-        Self {
-            retain: Period::days(30),
-            min_free: ByteSize(disk.min_free),
-            min_free_inodes: disk.min_free_inodes,
-        }
-    }
-}
-
-impl Default for Daemon {
-    fn default() -> Self {
-        Self {
-            interval: Period::days(1),
-            at: Vec::new(),
-            time_zone: Zone(TimeZone::system()),
-            jitter: Period(Duration::ZERO),
-            full_every: Period::days(7),
-            confirm_withdrawn: ConfirmWithdrawn { listings: 3, hours: 24 },
-            quiet_hours: Vec::new(),
-            bandwidth: Vec::new(),
-        }
-    }
-}
-
-impl Default for Hooks {
-    fn default() -> Self {
-        Self { command: Vec::new(), webhook: String::new(), timeout: Period(Duration::from_secs(30)) }
-    }
-}
-
-impl Default for Serve {
-    fn default() -> Self {
-        let serve = serve::Options::default();
-        Self {
-            listen: None,
-            allow_remote: serve.allow_remote,
-            token_file: PathBuf::new(),
-            connections: serve.connections,
-            packing: serve.packing.to_string(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -625,7 +302,7 @@ mod tests {
     fn a_schedule_is_read_as_people_write_it() {
         let text = "[daemon]\nat = [\"02:30\"]\ntime_zone = \"Europe/Berlin\"\nquiet_hours = [\"Mon-Fri 08:00-18:00\"]\n\
                     bandwidth = [\"22:00-06:00 5MB/s\"]\n";
-        let options = daemon_options(&read(text).unwrap()).unwrap();
+        let options = daemon_options(&read(text).unwrap());
         assert_eq!(options.schedule.when, daemon::When::At(vec![jiff::civil::time(2, 30, 0, 0)]));
         assert_eq!(options.bandwidth, [("22:00-06:00".parse().unwrap(), 5_000_000)]);
         for wrong in [
@@ -637,15 +314,25 @@ mod tests {
             let refused = read(&format!("[daemon]\n{wrong}\n")).unwrap_err().to_string();
             assert!(refused.contains("line 2"), "{refused}");
         }
-        let never = read("[daemon]\ninterval = \"0s\"\n").unwrap();
-        assert!(matches!(daemon_options(&never), Err(ConfigError::TooSmall { .. })));
     }
 
     #[test]
-    fn nothing_parallel_is_refused() {
-        for too_few in ["parallel = 0", "parallel_least = 0", "parallel = 2\nparallel_least = 3"] {
-            let file = read(&format!("[limits]\n{too_few}\n")).unwrap();
-            assert!(matches!(sync_options(&file), Err(ConfigError::TooSmall { .. })), "{too_few}");
+    fn nothing_at_a_time_and_less_than_the_least_are_refused() {
+        for none in [
+            "[limits]\nparallel = 0",
+            "[limits]\nparallel_least = 0",
+            "[jobs]\nattempts = 0",
+            "[serve]\nconnections = 0",
+            "[daemon]\ninterval = \"0s\"",
+            "[jobs]\norder = \"newest\"",
+            "[jobs]\nfetch = \"zip\"",
+            "[serve]\npacking = \"rar\"",
+            "[service]\ndialect = \"nbia-v5\"",
+        ] {
+            let refused = read(none).unwrap_err().to_string();
+            assert!(refused.contains("test.toml") && refused.contains("line 2"), "{refused}");
         }
+        let file = read("[limits]\nparallel = 2\nparallel_least = 3\n").unwrap();
+        assert!(matches!(sync_options(&file), Err(ConfigError::LessThanLeast { .. })));
     }
 }

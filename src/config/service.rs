@@ -1,15 +1,16 @@
 //! `[service]` and `[[service]]`: addresses, keys, limits of each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
+use super::file::File;
 use super::secret::secret;
 use super::unit::{PerSecond, RequestRate};
-use super::{ConfigError, File, at_least_one, text_variable};
+use super::{ConfigError, text_variable};
 use crate::nbia;
 
 const API_KEY: &str = "API_KEY";
@@ -50,8 +51,8 @@ impl<'de> Deserialize<'de> for Services {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Service {
-    base_url: String,
-    dialect: String,
+    pub(super) base_url: String,
+    dialect: Dialect,
     api_key_file: PathBuf,
     token_file: PathBuf,
     username: String,
@@ -66,11 +67,24 @@ pub(super) struct Service {
     bandwidth: Option<PerSecond>,
 }
 
+/// A dialect; none is the one that the path tells.
+#[derive(Clone, Copy, Debug)]
+struct Dialect(Option<nbia::Dialect>);
+
+impl<'de> Deserialize<'de> for Dialect {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            AUTO => Ok(Self(None)),
+            name => name.parse().map(|dialect| Self(Some(dialect))).map_err(D::Error::custom),
+        }
+    }
+}
+
 impl Default for Service {
     fn default() -> Self {
         Self {
             base_url: nbia::PUBLIC_SERVICE.to_owned(),
-            dialect: AUTO.to_owned(),
+            dialect: Dialect(None),
             api_key_file: PathBuf::new(),
             token_file: PathBuf::new(),
             username: String::new(),
@@ -92,11 +106,21 @@ impl Service {
     fn without_secrets(&self, base_url: String) -> Self {
         Self {
             base_url,
-            dialect: AUTO.to_owned(),
+            dialect: Dialect(None),
             ca_file: self.ca_file.clone(),
             contact: self.contact.clone(),
             ..Self::default()
         }
+    }
+
+    /// The secrets that it may have: name in the environment, key, and the file that is configured for it.
+    pub(super) fn secrets(&self) -> [(&'static str, &'static str, &Path); 4] {
+        [
+            (API_KEY, "api_key", &self.api_key_file),
+            (TOKEN, "token", &self.token_file),
+            (PASSWORD, "password", &self.password_file),
+            (CLIENT_SECRET, "client_secret", &self.client_secret_file),
+        ]
     }
 
     fn address(&self) -> Result<Url, ConfigError> {
@@ -112,30 +136,52 @@ impl Service {
     }
 }
 
+/// Keys of the first service that hold for one at another place too.
+pub(super) const KEPT: [&str; 2] = ["ca_file", "contact"];
+
+/// A service that is asked.
+pub(super) struct Chosen {
+    pub(super) service: Service,
+    /// The table that speaks of it.
+    pub(super) table: Option<usize>,
+    /// Whether secrets of the environment are its own.
+    pub(super) takes_environment: bool,
+}
+
 /// The services of a file, or the one that a flag names.
 ///
 /// The public service has a twin for one collection (NBIA Advanced REST API Guide: NLST lies alone), which is asked
 /// last, and only for what the first does not list. Secrets of the environment are those of the first service: with a
 /// flag they go where it points only when no file says that the first service is elsewhere.
+pub(super) fn chosen(configured: &[Service], base_url: Option<String>) -> Result<Vec<Chosen>, ConfigError> {
+    let takes_environment =
+        base_url.as_deref().map_or(Ok(true), |base_url| is_first(configured, base_url))?;
+    let mut services = match base_url {
+        Some(base_url) => vec![named(configured, base_url)?],
+        None if configured.is_empty() => vec![(Service::default(), None)],
+        None => configured.iter().cloned().zip((0..).map(Some)).collect(),
+    };
+    if let [(only, _)] = services.as_slice()
+        && only.is_public()
+    {
+        services.push((only.without_secrets(nbia::NLST_SERVICE.to_owned()), None));
+    }
+    let of = |(place, (service, table))| Chosen {
+        service,
+        table,
+        takes_environment: place == 0 && takes_environment,
+    };
+    Ok((0..).zip(services).map(of).collect())
+}
+
+/// What is needed to ask each of them.
 pub(super) fn options(
     file: &File,
     base_url: Option<String>,
     dialect: Option<nbia::Dialect>,
 ) -> Result<Vec<nbia::Options>, ConfigError> {
-    let configured = &file.service.0;
-    let first_is_meant = base_url.as_deref().map_or(Ok(true), |base_url| is_first(configured, base_url))?;
-    let mut services = match base_url {
-        Some(base_url) => vec![named(configured, base_url)?],
-        None if configured.is_empty() => vec![Service::default()],
-        None => configured.clone(),
-    };
-    if let [only] = services.as_slice()
-        && only.is_public()
-    {
-        services.push(only.without_secrets(nbia::NLST_SERVICE.to_owned()));
-    }
-    let of = |(place, service)| of(file, service, dialect, place == 0 && first_is_meant, place == 0);
-    (0..).zip(services).map(of).collect()
+    let chosen = chosen(&file.service.0, base_url)?;
+    (0..).zip(chosen).map(|(place, chosen)| of(file, chosen, dialect.filter(|_| place == 0))).collect()
 }
 
 /// Whether a flag may mean the first service: it leads there, or no table leads anywhere else.
@@ -155,27 +201,25 @@ fn best_match<'a>(configured: &'a [Service], base_url: &str) -> Result<Option<&'
 }
 
 /// The service at an address; without a table of its own, one to which no configured secret goes.
-fn named(configured: &[Service], base_url: String) -> Result<Service, ConfigError> {
-    let first = configured.first().cloned().unwrap_or_default();
-    Ok(match best_match(configured, &base_url)? {
-        Some(known) if known.is_at(&base_url) => known.clone(),
-        // another path may well be another dialect
-        Some(near) => Service { base_url, dialect: AUTO.to_owned(), ..near.clone() },
-        None => first.without_secrets(base_url),
-    })
+fn named(configured: &[Service], base_url: String) -> Result<(Service, Option<usize>), ConfigError> {
+    let Some(known) = best_match(configured, &base_url)? else {
+        let first = configured.first().cloned().unwrap_or_default();
+        return Ok((first.without_secrets(base_url), None));
+    };
+    let table = configured.iter().position(|one| std::ptr::eq(one, known));
+    if known.is_at(&base_url) {
+        return Ok((known.clone(), table));
+    }
+    // another path may well be another dialect
+    Ok((Service { base_url, dialect: Dialect(None), ..known.clone() }, table))
 }
 
-fn of(
-    file: &File,
-    service: Service,
-    dialect: Option<nbia::Dialect>,
-    takes_environment: bool,
-    takes_flags: bool,
-) -> Result<nbia::Options, ConfigError> {
+fn of(file: &File, chosen: Chosen, dialect: Option<nbia::Dialect>) -> Result<nbia::Options, ConfigError> {
+    let Chosen { service, takes_environment, .. } = chosen;
     let base_url = service.address()?;
     let read = |name, file| secret(name, file, takes_environment);
     Ok(nbia::Options {
-        dialect: dialect.filter(|_| takes_flags).or(named_dialect(&service.dialect)?),
+        dialect: dialect.or(service.dialect.0),
         api_key: read(API_KEY, &service.api_key_file)?,
         token: read(TOKEN, &service.token_file)?,
         login: login(&service, &base_url, takes_environment)?,
@@ -192,7 +236,7 @@ fn of(
         image_rate: service.image_rate.map_or(file.limits.image_rate.0, |rate| rate.0),
         bandwidth: service.bandwidth.map_or(file.limits.bandwidth.0, |rate| rate.0),
         retry: nbia::RetryOptions {
-            attempts: at_least_one("[retry] attempts", file.retry.attempts)?,
+            attempts: file.retry.attempts,
             base: file.retry.base.0,
             cap: file.retry.cap.0,
             give_up: file.retry.give_up.0,
@@ -234,21 +278,11 @@ fn address(value: &str) -> Result<Url, ConfigError> {
     Url::parse(value).map_err(|source| ConfigError::Address { value: value.to_owned(), source })
 }
 
-fn named_dialect(name: &str) -> Result<Option<nbia::Dialect>, ConfigError> {
-    if name == AUTO {
-        return Ok(None);
-    }
-    let faulty = |message| ConfigError::Parse { path: "[service] dialect".into(), message };
-    name.parse().map(Some).map_err(faulty)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use secrecy::ExposeSecret;
 
-    use super::super::parse;
+    use super::super::file::parse;
     use super::*;
 
     fn services(text: &str, base_url: Option<&str>) -> Result<Vec<nbia::Options>, ConfigError> {

@@ -1,9 +1,11 @@
 //! Values with a unit, as people write them: `"60s"`, `"64MiB"`, `"50MB/s"`, `"10/s"`.
 
+use std::fmt::{self, Display};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error};
+use serde::de::{Deserializer, Error, Visitor};
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -43,6 +45,32 @@ pub(super) struct BandwidthThen(pub(super) Window, pub(super) u64);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Zone(pub(super) TimeZone);
 
+/// One of a few things that have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Named<T>(pub(super) T);
+
+impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Named<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        text(deserializer, "a name", |name| name.parse().map_err(|error: T::Err| error.to_string())).map(Self)
+    }
+}
+
+/// A length of time that is longer than none.
+pub(super) fn some_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
+    let read = Period::deserialize(deserializer)?;
+    if read.0.is_zero() { Err(D::Error::custom("it cannot be no time at all")) } else { Ok(read) }
+}
+
+/// A number that is not zero.
+pub(super) fn at_least_one<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: Deserialize<'de> + Default + PartialEq,
+{
+    let read = N::deserialize(deserializer)?;
+    if read == N::default() { Err(D::Error::custom("it must be at least 1")) } else { Ok(read) }
+}
+
 impl Period {
     /// So many days.
     pub(super) fn days(days: u64) -> Self {
@@ -71,11 +99,27 @@ pub fn parse_rate(text: &str) -> Result<Rate, String> {
     Ok(Rate { amount, per })
 }
 
+/// A text with a meaning; another kind of value is told how the text looks.
 fn text<'de, D: Deserializer<'de>, T>(
     deserializer: D,
+    expected: &'static str,
     read: impl FnOnce(&str) -> Result<T, String>,
 ) -> Result<T, D::Error> {
-    read(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    struct Text(&'static str);
+
+    impl Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str(self.0)
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+
+    read(&deserializer.deserialize_str(Text(expected))?).map_err(D::Error::custom)
 }
 
 impl<'de> Deserialize<'de> for Period {
@@ -84,37 +128,37 @@ impl<'de> Deserialize<'de> for Period {
             humantime::parse_duration(text)
                 .map_err(|_faulty| format!("`{text}` is no length of time like 200ms, 5s, 15m, 24h or 3d"))
         };
-        text(deserializer, read).map(Self)
+        text(deserializer, "a length of time like \"60s\"", read).map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for ByteSize {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer, parse_bytes).map(Self)
+        text(deserializer, "a size like \"64MiB\"", parse_bytes).map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for PerSecond {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer, parse_bytes).map(Self)
+        text(deserializer, "bytes a second like \"50MB/s\"", parse_bytes).map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for RequestRate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer, parse_rate).map(Self)
+        text(deserializer, "a rate like \"10/s\"", parse_rate).map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for TimeOfDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer, time_of_day).map(Self)
+        text(deserializer, "a time of day like \"02:30\"", time_of_day).map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for PartOfDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        text(deserializer, str::parse).map(Self)
+        text(deserializer, "a part of a day like \"Mon-Fri 08:00-18:00\"", str::parse).map(Self)
     }
 }
 
@@ -125,7 +169,8 @@ impl<'de> Deserialize<'de> for BandwidthThen {
             let (window, rate) = text.trim().rsplit_once(' ').ok_or_else(wrong)?;
             Ok((window.parse()?, parse_bytes(rate)?))
         };
-        text(deserializer, read).map(|(window, rate)| Self(window, rate))
+        let expected = "a part of a day and a rate like \"Mon-Fri 08:00-18:00 5MB/s\"";
+        text(deserializer, expected, read).map(|(window, rate)| Self(window, rate))
     }
 }
 
@@ -136,6 +181,6 @@ impl<'de> Deserialize<'de> for Zone {
             name => TimeZone::get(name)
                 .map_err(|_unknown| format!("`{name}` is no time zone like Europe/Berlin or UTC")),
         };
-        text(deserializer, read).map(Self)
+        text(deserializer, "a time zone like \"Europe/Berlin\"", read).map(Self)
     }
 }

@@ -30,7 +30,7 @@ pub use endpoints::{CollectionDescription, Image, Md5Scope, SeriesMetadata, Seri
 pub use error::{Error, chain};
 pub use options::{HttpOptions, NLST_SERVICE, Options, PUBLIC_SERVICE};
 pub use pace::Rate;
-pub use question::{Question, QuestionError};
+pub use question::{Question, QuestionError, nearest};
 pub use reader::BodyReader;
 pub use retry::RetryOptions;
 pub use rows::Rows;

@@ -198,7 +198,8 @@ fn parameter_named(endpoint: &'static EndpointDescription, name: &str) -> Option
     parameters.find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(parameter, _)| *parameter)
 }
 
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+/// The known name that is most like another one, if any is like it at all.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     let name = name.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, &known.to_lowercase());
     let all = known.map(|known| (likeness(known), known));

@@ -5,6 +5,7 @@
 mod changes;
 mod client;
 mod commands;
+mod configuration;
 mod crash;
 mod daemon;
 mod dialects;
