@@ -17,6 +17,12 @@ pub(super) const FETCH_CODES: &str = "Exit codes: 0 all that was asked is done �
             2 usage or configuration · 3 finished, but some series are parked · 10 another process holds the root
             130, 143 stopped by SIGINT, SIGTERM after an orderly drain";
 const READ_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or configuration";
+const DOCTOR_CODES: &str = "With --json an object per check: check, state (ok, warning or wrong), found, hint; last a summary.
+
+Exit codes: 0 nothing is wrong · 1 something is · 2 usage or configuration · 130, 143 stopped by SIGINT, SIGTERM
+
+Examples: sudo -u tcia-mirror tcia-mirror doctor
+          tcia-mirror --json doctor | jq 'select(.state != \"ok\")'";
 const CONFIG_CODES: &str = "What is printed is TOML, with the origin of each value behind it. With --json an object per key: table, key, value,
 origin (default, file, environment, flag or secret file) and place.
 
@@ -147,6 +153,9 @@ pub(super) enum Command {
     /// Remove withdrawn and replaced data, only when asked
     #[command(after_help = READ_CODES)]
     Prune(Prune),
+    /// Check root, disk, clock, configuration, key and service, and say what to do
+    #[command(after_help = DOCTOR_CODES)]
+    Doctor,
     /// The effective configuration, and where each value comes from; secrets are masked
     #[command(after_help = CONFIG_CODES)]
     Config,
@@ -164,6 +173,7 @@ impl Command {
                 | Self::Status(_)
                 | Self::Query(_)
                 | Self::Serve(_)
+                | Self::Doctor
                 | Self::Config
                 | Self::Completions(_)
         )

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod daemon;
 mod demo;
+mod doctor;
 mod exit;
 mod logs;
 mod mirror;
@@ -72,6 +73,7 @@ async fn run(arguments: Arguments, matches: &ArgMatches) -> anyhow::Result<Exit>
         Command::Query(command) => query::run(&global, command).await,
         Command::Serve(command) => serve::run(&global, command).await,
         Command::Demo => demo::run(&global, bars).await,
+        Command::Doctor => doctor::run(&global).await,
         Command::Config => config::run(&global, matches),
         Command::Completions(command) => completions::run(&command),
     }

@@ -10,7 +10,7 @@ use super::file::{File, parse};
 use super::secret::{Source, source};
 use super::service::{self, Chosen};
 use super::written::{TOP, Written};
-use super::{ConfigError, Overrides, unreadable, usual_file};
+use super::{ConfigError, Overrides, file_of, unreadable};
 use crate::nbia::nearest;
 
 /// Every key with its default, as it is handed out.
@@ -75,7 +75,7 @@ impl Effective {
         overrides: &Overrides,
         origin_of: impl Fn(&'static str) -> Origin,
     ) -> Result<Self, ConfigError> {
-        let file = overrides.config.clone().or_else(usual_file);
+        let file = file_of(overrides);
         let (checked, written) = match &file {
             None => (File::default(), Written::default()),
             Some(path) => {

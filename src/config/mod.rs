@@ -119,7 +119,7 @@ impl Config {
     }
 
     fn read(overrides: Overrides, services: ReadServices) -> Result<Self, ConfigError> {
-        let path = overrides.config.or_else(usual_file);
+        let path = file_of(&overrides);
         let file = match &path {
             Some(path) => parse(path, &fs::read_to_string(path).map_err(|source| unreadable(path, source))?)?,
             None => File::default(),
@@ -140,6 +140,37 @@ impl Config {
             select: selections(&file),
         })
     }
+}
+
+/// The file that is read, if there is one.
+pub fn file_of(overrides: &Overrides) -> Option<PathBuf> {
+    overrides.config.clone().or_else(usual_file)
+}
+
+/// A variable of the environment that leads requests over a proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyVariable {
+    /// What it is called.
+    pub name: &'static str,
+    /// Host and port that it names, without what may be a password.
+    pub place: String,
+}
+
+/// Those that are set and heard: by the name of what is asked, or of everything.
+pub fn proxy_variables() -> Vec<ProxyVariable> {
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let place = |value: String| {
+        Url::parse(&value)
+            .ok()
+            .and_then(|url| Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?)))
+    };
+    let found = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
+    found
+        .map(|(name, value)| ProxyVariable {
+            name,
+            place: place(value).unwrap_or_else(|| "what is no address".to_owned()),
+        })
+        .collect()
 }
 
 fn usual_file() -> Option<PathBuf> {

@@ -21,7 +21,8 @@ impl Root {
     }
 }
 
-fn name_of(magic: u64) -> Option<&'static str> {
+/// What people call a file system of several machines, by its number.
+pub(super) fn name_of(magic: u64) -> Option<&'static str> {
     // as wide as the kernel has it: the upper half is nothing, or the sign
     let is_it = |(known, _): &&(u64, &str)| *known == magic & 0xffff_ffff;
     SHARED.iter().find(is_it).map(|(_, name)| *name)

@@ -7,6 +7,7 @@ mod commit;
 mod directory;
 #[cfg(test)]
 mod fixture;
+mod ground;
 mod grouped;
 mod lanes;
 pub mod layout;
@@ -24,6 +25,7 @@ mod tests;
 mod verify;
 
 pub use commit::{CommitError, Placed};
+pub use ground::{Ground, GroundError};
 pub use grouped::Grouped;
 pub use lanes::{LANES, md5_of_each};
 pub use layout::SeriesPath;

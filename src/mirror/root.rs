@@ -95,6 +95,15 @@ impl Root {
         Ok(root)
     }
 
+    /// Whether another process is writing to this root, as far as its lock tells.
+    pub fn is_held(&self) -> Result<bool, RootError> {
+        match self.take(LOCK) {
+            Ok(_) => Ok(false),
+            Err(RootError::Locked { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Makes this process the one daemon of the root for as long as the lock is held; between its cycles the root itself
     /// is free for other commands.
     pub fn lock_for_daemon(&self) -> Result<DaemonLock, RootError> {

@@ -144,12 +144,13 @@ impl Client {
         self.stoppable(tokio::time::sleep(pause)).await
     }
 
-    /// Asks once, without any retry, whether the service answers at all.
-    pub async fn probe(&self) -> Result<(), Error> {
+    /// Asks once, without any retry, whether the service answers at all; gives the time there, where it says so.
+    pub async fn probe(&self) -> Result<Option<Timestamp>, Error> {
         let request = self.request(Endpoint::CollectionValues, &[])?;
         self.stoppable(self.shared.pace.ready(request.lane)).await?;
         let sent = self.send(&request).await;
-        sent.map(drop).inspect_err(|error| self.slow_down(error, Duration::ZERO))
+        sent.map(|answer| retry::date(answer.headers()))
+            .inspect_err(|error| self.slow_down(error, Duration::ZERO))
     }
 
     pub(super) fn endpoint(&self, endpoint: Endpoint) -> Result<&'static EndpointDescription, Error> {

@@ -62,9 +62,14 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
         return Some(Duration::from_secs(seconds).min(LONGEST_WISH));
     }
     let until = http_date(asked)?;
-    let sent = headers.get(DATE).map(HeaderValue::to_str).and_then(Result::ok).and_then(http_date);
-    let pause = Duration::try_from(until.duration_since(sent.unwrap_or(now))).unwrap_or(Duration::ZERO);
+    let pause =
+        Duration::try_from(until.duration_since(date(headers).unwrap_or(now))).unwrap_or(Duration::ZERO);
     Some(pause.min(LONGEST_WISH))
+}
+
+/// When an answer was sent, by the clock of who sent it.
+pub(super) fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    headers.get(DATE).map(HeaderValue::to_str).and_then(Result::ok).and_then(http_date)
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

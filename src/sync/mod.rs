@@ -35,6 +35,7 @@ pub use concurrency::Parallel;
 pub use cycle::{Cycle, Report, Setup};
 pub use draft::{PlanTotals, Planned, plan_jobs};
 pub use hook::{Hooks, News, Occasion};
+pub use pool::disk_guard;
 pub use progress::{Progress, RunningSeries};
 pub use prune::{Obsolete, ObsoleteKind, obsolete};
 

@@ -154,7 +154,7 @@ impl Cycle {
 
     /// An error when less is free than must stay free.
     pub(super) fn guard_disk(&self) -> Result<(), Error> {
-        guard(self.root.space().map_err(Error::Disk)?, &self.options.disk)
+        disk_guard(self.root.space().map_err(Error::Disk)?, &self.options.disk)
     }
 
     async fn heartbeat(&self, over: &CancellationToken) -> Result<(), Error> {
@@ -198,7 +198,8 @@ async fn first_error(tasks: &mut JoinSet<Result<(), Error>>, halt: &Cancellation
     outcome
 }
 
-fn guard(space: Space, least: &DiskOptions) -> Result<(), Error> {
+/// Refuses a disk on which less is free than is configured.
+pub fn disk_guard(space: Space, least: &DiskOptions) -> Result<(), Error> {
     if space.free_bytes < least.min_free {
         return Err(Error::DiskGuard { free: space.free_bytes, least: least.min_free, unit: "bytes" });
     }
@@ -243,10 +244,10 @@ mod tests {
     fn the_guard_speaks_before_the_disk_is_full() {
         let least = DiskOptions { min_free: 100, min_free_inodes: 10 };
         let space = |free_bytes, free_inodes| Space { free_bytes, free_inodes };
-        assert!(guard(space(100, 10), &least).is_ok());
-        assert!(guard(space(100, u64::MAX), &least).is_ok());
-        assert!(guard(space(100, 0), &least).is_err());
-        assert!(matches!(guard(space(99, 10), &least), Err(Error::DiskGuard { unit: "bytes", .. })));
-        assert!(matches!(guard(space(100, 9), &least), Err(Error::DiskGuard { unit: "inodes", .. })));
+        assert!(disk_guard(space(100, 10), &least).is_ok());
+        assert!(disk_guard(space(100, u64::MAX), &least).is_ok());
+        assert!(disk_guard(space(100, 0), &least).is_err());
+        assert!(matches!(disk_guard(space(99, 10), &least), Err(Error::DiskGuard { unit: "bytes", .. })));
+        assert!(matches!(disk_guard(space(100, 9), &least), Err(Error::DiskGuard { unit: "inodes", .. })));
     }
 }

@@ -10,6 +10,7 @@ mod crash;
 mod daemon;
 mod dialects;
 mod docs;
+mod doctor;
 mod evolution;
 mod faults;
 mod liars;
