@@ -23,6 +23,14 @@ Exit codes: 0 nothing is wrong · 1 something is · 2 usage or configuration · 
 
 Examples: sudo -u tcia-mirror tcia-mirror doctor
           tcia-mirror --json doctor | jq 'select(.state != \"ok\")'";
+const STATUS_CODES: &str =
+    "Exit codes: 0 done · 1 failed · 2 usage or configuration, or nothing was asked for under a name
+
+Examples: tcia-mirror status
+          watch tcia-mirror status
+          tcia-mirror status --history 5
+          tcia-mirror status --collection 'TCGA-*'
+          tcia-mirror status --collection TCGA-GBM --patient TCGA-02-0003";
 const CONFIG_CODES: &str = "What is printed is TOML, with the origin of each value behind it. With --json an object per key: table, key, value,
 origin (default, file, environment, flag or secret file) and place.
 
@@ -133,7 +141,7 @@ pub(super) enum Command {
     #[command(after_help = DAEMON_CODES)]
     Daemon(Daemon),
     /// What the job table holds: states, bytes, rate, ETA, what is parked and why
-    #[command(after_help = READ_CODES)]
+    #[command(after_help = STATUS_CODES)]
     Status(Status),
     /// Re-hash what lies on disk against the record
     #[command(after_help = VERIFY_CODES)]
@@ -211,6 +219,12 @@ pub(super) struct Status {
     /// Instead what the last runs have done and changed, the newest first
     #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "20")]
     pub(super) history: Option<u32>,
+    /// Instead the patients of a collection, with what is there of each; `*` and `?` stand for other characters
+    #[arg(long, value_name = "NAME", conflicts_with = "history")]
+    pub(super) collection: Option<String>,
+    /// With --collection: the series of a patient, and where they lie
+    #[arg(long, value_name = "ID", requires = "collection")]
+    pub(super) patient: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 mod arguments;
 mod completions;
 mod config;
+mod contents;
 mod daemon;
 mod demo;
 mod doctor;

@@ -4,6 +4,7 @@ use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 
 use super::arguments::{DownloadFlags, Global, Status};
+use super::contents;
 use super::exit::Exit;
 use super::print;
 use super::session::{clock, configure_locally, open_root};
@@ -12,10 +13,15 @@ use crate::db::{self, Reader, RunReport};
 pub(super) fn run(global: &Global, command: &Status) -> anyhow::Result<Exit> {
     let config = configure_locally(global, &DownloadFlags::default())?;
     let reader = Reader::open_all(&open_root(&config)?.records())?;
+    let now = clock().as_second();
+    if let Some(collection) = &command.collection {
+        contents::show(&reader, now, collection, command.patient.as_deref(), global.json)?;
+        return Ok(Exit::Done);
+    }
     match command.history {
         Some(most) => show_history(&reader.history(most)?, global.json)?,
-        None if global.json => print::json(&reader.status(clock().as_second())?)?,
-        None => show(&reader.status(clock().as_second())?)?,
+        None if global.json => print::json(&reader.status(now)?)?,
+        None => show(&reader.status(now)?)?,
     }
     Ok(Exit::Done)
 }

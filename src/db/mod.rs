@@ -7,6 +7,7 @@
 mod absence;
 mod catalogue;
 mod columns;
+mod contents;
 #[cfg(test)]
 mod fixture;
 mod history;
@@ -46,6 +47,7 @@ use crate::dicom::Shard;
 pub use crate::dicom::Records;
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
+pub use contents::{PatientReport, SeriesReport};
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
 pub use job::{Failure, JobState, Order, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};

@@ -6,6 +6,7 @@ mod changes;
 mod client;
 mod commands;
 mod configuration;
+mod contents;
 mod crash;
 mod daemon;
 mod dialects;
