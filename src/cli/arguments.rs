@@ -95,7 +95,7 @@ pub(super) struct Global {
     /// One JSON object per line on standard output
     #[arg(long, global = true, env = "TCIA_MIRROR_JSON", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(super) json: bool,
-    /// Only errors on standard error
+    /// Only errors on standard error, and no summary of what went well: for cron
     #[arg(short, long, global = true, env = "TCIA_MIRROR_QUIET", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub(super) quiet: bool,
     /// More on standard error: every request; twice: everything

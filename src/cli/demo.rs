@@ -129,7 +129,7 @@ async fn mirror(
     global: &Global,
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<(Report, Exit)> {
-    let mut session = Session::open(config, global.json, bars).await?;
+    let mut session = Session::open(config, global, bars).await?;
     let cycle = session.cycle.clone();
     let everything = [Selection { all_collections: true, ..Selection::default() }];
     let outcome = session.watch(cycle.mirror(&everything)).await?;

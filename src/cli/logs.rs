@@ -14,6 +14,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::arguments::{Global, LogFormat};
 use super::print;
+use crate::config::wants_colours;
 
 /// Starts the logs; gives the bars that they are written around, when someone watches.
 pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Option<MultiProgress>> {
@@ -32,7 +33,9 @@ pub(super) fn start(global: &Global, shows_progress: bool) -> anyhow::Result<Opt
     match global.log_format {
         LogFormat::Text => {
             let layer = fmt::layer().with_writer(AroundBars(bars.clone())).with_target(false);
-            let layer = layer.with_ansi(print::is_watched()).fmt_fields(debug_fn(only_the_message));
+            let layer = layer
+                .with_ansi(print::is_watched() && wants_colours())
+                .fmt_fields(debug_fn(only_the_message));
             registry.with(layer).try_init()?;
         }
         LogFormat::Json => registry.with(fmt::layer().json().with_writer(|| JsonWriter)).try_init()?,

@@ -17,5 +17,5 @@ pub(super) async fn run(
     }
     let config = configure(global, &command.download)?;
     let selections = selections(&config, &command.selection)?;
-    fetch(&config, global.json, bars, async |cycle| cycle.mirror(&selections).await).await
+    fetch(&config, global, bars, async |cycle| cycle.mirror(&selections).await).await
 }

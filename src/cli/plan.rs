@@ -20,7 +20,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<Exit> {
     let config = configure(global, &DownloadFlags::default())?;
     let selections = selections(&config, &command.selection)?;
-    let mut session = Session::open(&config, global.json, bars).await?;
+    let mut session = Session::open(&config, global, bars).await?;
     let cycle = session.cycle.clone();
     let mut lines = Lines::new(global.json);
     let outcome = {

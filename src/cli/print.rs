@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+use super::arguments::Global;
 use crate::dicom::is_obeyed;
 pub(super) use crate::dicom::plain;
 
@@ -11,6 +12,11 @@ pub(super) use crate::dicom::plain;
 pub(super) fn data(line: &str) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     writeln!(output, "{line}").or_else(unless_closed)
+}
+
+/// Writes how a command ended; a quiet one that went well says nothing, as cron wants it.
+pub(super) fn summary(global: &Global, line: &str) -> anyhow::Result<()> {
+    if global.quiet { Ok(()) } else { data(line) }
 }
 
 /// Writes one object on a line of data, what a terminal would obey escaped.

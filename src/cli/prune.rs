@@ -24,7 +24,7 @@ pub(super) async fn run(
     // who is to remove something takes the root first, so that nothing changes between looking and removing
     Root::refuse_other_split(&config.root, config.sync.shard)?;
     let root = open_root(&config)?;
-    let session = if command.dry_run { None } else { Some(Session::open(&config, global.json, bars).await?) };
+    let session = if command.dry_run { None } else { Some(Session::open(&config, global, bars).await?) };
     let found = obsolete(&root, &Reader::open_all(&root.records())?, clock().as_second(), at_least)?;
     let outcome = match &session {
         None => found.iter().try_for_each(|one| show(global, "obsolete", one)).map(|()| Exit::Done),
@@ -102,7 +102,8 @@ fn conclude(global: &Global, found: &[Obsolete], dry_run: bool, exit: Exit) -> a
         (false, _) => "could not remove all of",
     };
     let bytes = print::bytes(bytes);
-    print::data(&format!(
+    let told = format!(
         "{verb} {replaced} replaced versions and {withdrawn} withdrawn series: {files} files, {bytes}"
-    ))
+    );
+    print::summary(global, &told)
 }

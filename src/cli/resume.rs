@@ -18,5 +18,5 @@ pub(super) async fn run(
         return plan::show_jobs(global, &command.download, &[JobState::Running, JobState::Queued], &[]);
     }
     let config = configure(global, &command.download)?;
-    fetch(&config, global.json, bars, async |cycle| cycle.resume().await).await
+    fetch(&config, global, bars, async |cycle| cycle.resume().await).await
 }

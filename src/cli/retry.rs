@@ -19,5 +19,5 @@ pub(super) async fn run(
     }
     let selections = optional_selections(&command.selection)?;
     let config = configure(global, &command.download)?;
-    fetch(&config, global.json, bars, async |cycle| cycle.retry(&selections).await).await
+    fetch(&config, global, bars, async |cycle| cycle.retry(&selections).await).await
 }

@@ -36,7 +36,7 @@ pub(super) struct Session {
     pub(super) signals: Signals,
     events: mpsc::Receiver<Event>,
     watcher: Watcher,
-    json: bool,
+    global: Global,
 }
 
 /// The time of day, for everything below.
@@ -180,12 +180,12 @@ pub(super) fn setup(
 /// Runs a command that fetches, from the lock on the root to the exit code.
 pub(super) async fn fetch(
     config: &Config,
-    json: bool,
+    global: &Global,
     bars: Option<MultiProgress>,
     work: impl AsyncFnOnce(&Arc<Cycle>) -> Result<Report, sync::Error>,
 ) -> anyhow::Result<Exit> {
     let began = clock().as_second();
-    let mut session = Session::open(config, json, bars).await?;
+    let mut session = Session::open(config, global, bars).await?;
     let cycle = Arc::clone(&session.cycle);
     let outcome = session.watch(work(&cycle)).await?;
     if session.signals.received().is_none() {
@@ -200,14 +200,14 @@ impl Session {
     /// Takes the root and makes everything ready; nothing is asked of the service yet.
     pub(super) async fn open(
         config: &Config,
-        json: bool,
+        global: &Global,
         bars: Option<MultiProgress>,
     ) -> anyhow::Result<Self> {
         let signals = Signals::listen(config.sync.jobs.grace)?;
         let (setup, events) = setup(config, signals.drain.clone(), &signals.abort)?;
         let cycle = Cycle::open(&config.root, setup).await?;
-        let watcher = Watcher::new(json, bars, cycle.progress());
-        Ok(Self { cycle, signals, events, watcher, json })
+        let watcher = Watcher::new(global.json, bars, cycle.progress());
+        Ok(Self { cycle, signals, events, watcher, global: global.clone() })
     }
 
     /// Runs the work of a command and shows what happens meanwhile.
@@ -238,10 +238,10 @@ impl Session {
             Ok(report) => report,
             Err(error) => return self.give_up(error),
         };
-        if self.json {
+        if self.global.json {
             print_summary(&report)?;
         } else {
-            print::data(&sentence(&report))?;
+            print::summary(&self.global, &sentence(&report))?;
         }
         say_what_is_missing(&report);
         Ok(self.signals.received().unwrap_or_else(|| Exit::of_report(&report)))
@@ -249,7 +249,7 @@ impl Session {
 
     /// Ends a run that could not go on: scripts are told what it has done all the same.
     fn give_up(&self, error: sync::Error) -> anyhow::Result<Exit> {
-        if self.json {
+        if self.global.json {
             print_summary(&self.cycle.so_far())?;
         }
         self.signals.received().map_or_else(|| Err(error.into()), Ok)

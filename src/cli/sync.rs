@@ -22,7 +22,7 @@ pub(super) async fn run(
     let config = configure(global, &command.download)?;
     let selections = selections(&config, &command.selection)?;
     let full = full || full_when_due && is_full_due(&config)?;
-    fetch(&config, global.json, bars, async |cycle| cycle.sync(&selections, full).await).await
+    fetch(&config, global, bars, async |cycle| cycle.sync(&selections, full).await).await
 }
 
 /// Whether `[daemon] full_every` has passed since the last whole comparison; before there is a mirror it has.

@@ -87,7 +87,7 @@ impl Watch {
         bars: Option<MultiProgress>,
     ) -> anyhow::Result<Self> {
         if repairs {
-            return Ok(Self::Repairing(Box::new(Session::open(config, global.json, bars).await?)));
+            return Ok(Self::Repairing(Box::new(Session::open(config, global, bars).await?)));
         }
         Ok(Self::Reading(Signals::listen(Duration::ZERO)?))
     }
@@ -263,6 +263,9 @@ fn conclude(
     if global.json {
         statement::print_json(question, pass, found)?;
         return summary(&found.totals, repaired, !question.services.is_empty());
+    }
+    if global.quiet {
+        return Ok(());
     }
     statement::print_text(question, pass, found)?;
     let totals = &found.totals;

@@ -147,6 +147,11 @@ pub fn file_of(overrides: &Overrides) -> Option<PathBuf> {
     overrides.config.clone().or_else(usual_file)
 }
 
+/// Whether nobody asks for texts without colours, by `NO_COLOR` with anything in it (no-color.org).
+pub fn wants_colours() -> bool {
+    variable("NO_COLOR").is_none()
+}
+
 /// A variable of the environment that leads requests over a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyVariable {

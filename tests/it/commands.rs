@@ -453,3 +453,44 @@ fn a_run_that_still_lists_counts_as_under_way() {
 
     assert!(is_seen);
 }
+
+#[test]
+fn a_quiet_command_says_nothing_of_what_went_well_and_all_of_what_did_not() {
+    let (_source, _fake, lab) = lab(&Catalogue::small(2, 2, 500));
+    for well in
+        [&["mirror", "--all-collections"][..], &["sync", "--all-collections"], &["resume"], &["verify"]]
+    {
+        let ended = lab.run(&[&["--quiet"], well].concat()).assert_code(0);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{well:?}");
+    }
+
+    std::fs::remove_dir_all(lab.root().join("CT COLONOGRAPHY/TEST-0001/1.2.826.1.1/1.2.826.1.1.2")).unwrap();
+    let found = lab.run(&["--quiet", "verify"]).assert_code(3);
+    assert!(found.stdout.contains("missing"), "{}", found.stdout);
+    let wrong =
+        lab.run(&["--quiet", "mirror", "--all-collections", "--manifest", "no-such-file"]).assert_code(2);
+    assert!(wrong.stderr.contains("no-such-file"), "{}", wrong.stderr);
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_it_wants_none() {
+    let lab = Lab::new("http://127.0.0.1:1/nbia-api/services/v4");
+    let on_a_terminal = |no_color: Option<&str>| {
+        // `script` gives it a terminal
+        let (program, root) = (env!("CARGO_BIN_EXE_tcia-mirror"), lab.root());
+        let wrong = format!(
+            "{program} --root {} --config {} mirror -v --base-url http://127.0.0.1:1/nbia-api/services/v4 --all-collections",
+            root.display(),
+            lab.beside("config.toml").display()
+        );
+        let mut command = Command::new("script");
+        command.args(["-qec", &wrong, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm");
+        command.envs(no_color.map(|value| ("NO_COLOR", value)));
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let coloured = |text: &str| text.contains("\u{1b}[3") || text.contains("\u{1b}[2m");
+
+    assert!(coloured(&on_a_terminal(None)) && coloured(&on_a_terminal(Some(""))));
+    let plain = on_a_terminal(Some("1"));
+    assert!(!coloured(&plain) && plain.contains("127.0.0.1"), "{plain}");
+}
