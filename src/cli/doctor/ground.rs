@@ -164,7 +164,7 @@ fn without_record(error: &db::Error) -> Finding {
         error => Finding::wrong(
             "record",
             chain(error),
-            "restore state.sqlite from a backup, or move it away and mirror again: what is in the tree is taken over",
+            "restore state.sqlite from a backup; without one, name a new root and `tcia-mirror adopt` this one",
         ),
     }
 }
