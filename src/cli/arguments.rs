@@ -6,6 +6,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::export;
 use crate::config::{parse_bytes, parse_rate};
 use crate::dicom::{SeriesInstanceUid, Shard, StudyInstanceUid};
 use crate::fetch::How;
@@ -131,6 +132,9 @@ pub(super) enum Command {
     /// Ask any endpoint of the service, as table, JSON, CSV, XML or HTML
     #[command(after_help = QUERY_CODES)]
     Query(Query),
+    /// What the mirror holds as table, manifest, checksums, catalogue, citations, or links with names for people
+    #[command(after_help = export::CODES)]
+    Export(export::Export),
     /// Re-serve the mirror through the same REST API
     #[command(after_help = READ_CODES)]
     Serve(Serve),
@@ -150,7 +154,12 @@ impl Command {
     pub(super) fn shows_progress(&self) -> bool {
         !matches!(
             self,
-            Self::Daemon(_) | Self::Status(_) | Self::Query(_) | Self::Serve(_) | Self::Completions(_)
+            Self::Daemon(_)
+                | Self::Status(_)
+                | Self::Query(_)
+                | Self::Export(_)
+                | Self::Serve(_)
+                | Self::Completions(_)
         )
     }
 }
@@ -317,8 +326,9 @@ pub(super) struct SelectionFlags {
     pub(super) manufacturer: Vec<String>,
     #[arg(long)]
     pub(super) model: Vec<String>,
-    /// A .tcia manifest, a CSV or TSV with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line
-    #[arg(long, value_name = "FILE")]
+    /// A .tcia manifest, a CSV, TSV or XLSX with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line;
+    /// `-` is standard input
+    #[arg(long, value_name = "FILE|URL|-")]
     pub(super) manifest: Vec<PathBuf>,
     /// A list of series that the service keeps under a name
     #[arg(long, value_name = "NAME")]

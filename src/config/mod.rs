@@ -60,6 +60,8 @@ pub struct Config {
     pub root: PathBuf,
     /// The services, at least one; a collection is mirrored from the first that lists it. None for what asks no service.
     pub services: Vec<nbia::Options>,
+    /// How the web is reached for what is no service.
+    pub reach: nbia::Reach,
     /// The cycle.
     pub sync: sync::Options,
     /// How old replaced and withdrawn data must be before it may be removed.
@@ -85,7 +87,7 @@ pub struct Config {
 pub struct Select {
     /// What it says itself.
     pub selection: Selection,
-    /// Files that name more series.
+    /// Files and addresses that name more series.
     pub manifests: Vec<PathBuf>,
 }
 
@@ -260,6 +262,7 @@ impl Config {
         Ok(Self {
             root,
             services,
+            reach: service::reach(&file),
             sync: sync_options(&file)?,
             retain: file.disk.retain.0,
             daemon: daemon_options(&file)?,

@@ -11,6 +11,7 @@ mod columns;
 mod fixture;
 mod history;
 mod instance;
+mod inventory;
 mod job;
 #[cfg(test)]
 mod job_model;
@@ -47,6 +48,7 @@ pub use crate::dicom::Records;
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
+pub use inventory::{Placement, RecordedSeries};
 pub use job::{Failure, JobState, Order, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use overview::{Day, Overview, RunningSeries};

@@ -26,7 +26,7 @@ const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
 type Forms = [(String, String); 2];
 
 /// One path component, made of one identifier.
-#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Component(String);
 
 impl Component {
@@ -102,6 +102,16 @@ impl fmt::Display for Component {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// A name on disk that is made of a component: one that would be too long is cut, and keeps its ending.
+pub fn with_ending(component: &str, ending: &str) -> String {
+    if component.len() + ending.len() <= LONGEST {
+        return format!("{component}{ending}");
+    }
+    let most = LONGEST - DIGEST_DIGITS - "%~".len() - ending.len();
+    let cut_at = (0..=most).rev().find(|at| component.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}%~{}{ending}", &component[..cut_at], digest(component))
 }
 
 /// One character of an identifier, and whether it may stand in a name.

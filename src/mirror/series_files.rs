@@ -9,7 +9,10 @@ use super::directory::Directory;
 use super::layout::SeriesPath;
 use super::root::Root;
 use super::staging::{LICENSE, file_name};
-use crate::dicom::SopInstanceUid;
+use crate::dicom::{IdentifyingHeader, SopInstanceUid, identify};
+
+/// How much of a file is read at first for its header: most have it there.
+const FIRST_BYTES: u64 = 8 << 10;
 
 /// The directory of a placed series, held open: the files of a revision that takes its place meanwhile do not mix in.
 #[derive(Debug)]
@@ -26,6 +29,21 @@ impl SeriesFiles {
     /// The file of an instance; a link or anything else that is no regular file is an error.
     pub fn instance(&self, instance: &SopInstanceUid) -> io::Result<File> {
         self.0.read(&file_name(instance))
+    }
+
+    /// What the header of an instance says, read as far as is needed; an error also where it cannot be told.
+    pub fn header(&self, instance: &SopInstanceUid) -> io::Result<IdentifyingHeader> {
+        let mut file = self.instance(instance)?;
+        let (mut beginning, mut most) = (Vec::new(), FIRST_BYTES);
+        loop {
+            let wanted = most - beginning.len() as u64;
+            let is_whole = (&mut file).take(wanted).read_to_end(&mut beginning)? as u64 != wanted;
+            match identify(&beginning, is_whole) {
+                Ok(Some(header)) => return Ok(header),
+                Ok(None) => most *= 2,
+                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+        }
     }
 
     /// The licence text, under the same rule.
