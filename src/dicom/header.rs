@@ -427,6 +427,17 @@ mod tests {
         ["1.3.6.1.4.1.5962.1.1.4.1.1.20040826185059.5457", "1.3.6.1.4.1.5962.1.2.4.20040826185059.5457", "1.3.6.1.4.1.5962.1.3.4.1.20040826185059.5457"];
     const MADE: [&str; 3] = ["1.2.1", "1.2.2", "1.2.3"];
 
+    /// Their (0008,0016), likewise.
+    #[test]
+    fn the_class_of_a_real_file_is_the_one_of_its_data_set() {
+        let classes = ["2", "4", "4", "4", "7", "481.2", "66.4", "4.1", "481.3", "481.8"];
+        for ((name, file, _), class) in REAL.iter().zip(classes) {
+            let header = identify(file, true).unwrap().unwrap();
+            let class = format!("1.2.840.10008.5.1.4.1.1.{class}");
+            assert_eq!(header.sop_class_uid.unwrap().as_str(), class, "{name}");
+        }
+    }
+
     const SOP: (u16, u16) = (0x0008, 0x0018);
     const STUDY: (u16, u16) = (0x0020, 0x000D);
     const SERIES: (u16, u16) = (0x0020, 0x000E);

@@ -288,7 +288,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_name_that_is_made_of_a_component_keeps_its_ending() {
+        let [one, other] =
+            ["é".repeat(120) + "a", "é".repeat(120) + "b"].map(|name| with_ending(&name, ".SHA256SUMS"));
+
+        assert_eq!(with_ending("CT COLONOGRAPHY", ".SHA256SUMS"), "CT COLONOGRAPHY.SHA256SUMS");
+        for name in [&one, &other] {
+            assert!(name.len() <= 255 && name.starts_with('é') && name.ends_with(".SHA256SUMS"), "{name}");
+        }
+        assert_ne!(one, other);
+    }
+
     proptest! {
+        #[test]
+        fn no_component_holds_what_sha256sum_would_escape(identifier in "\\PC*|.*|[\\\\\r\na\0]*") {
+            for component in [Component::new(&identifier), Component::with_letters_encoded(&identifier)] {
+                prop_assert!(!component.as_str().contains(['\\', '\n', '\r', '\0']), "{component:?}");
+            }
+        }
+
         #[test]
         fn any_identifier_is_one_component_inside_its_parent(identifier in "\\PC*|.*|[./\\\\ %\0]*") {
             for component in [Component::new(&identifier), Component::with_letters_encoded(&identifier)] {

@@ -88,6 +88,32 @@ mod tests {
     }
 
     #[test]
+    fn a_header_is_read_as_far_as_it_reaches() {
+        let scratch = Scratch::new();
+        let element = |tag: [u8; 4], vr: &str, value: &[u8]| {
+            let length = u16::try_from(value.len()).unwrap().to_le_bytes();
+            [tag.as_slice(), vr.as_bytes(), &length, value].concat()
+        };
+        let file = [
+            &[0; 128],
+            b"DICM".as_slice(),
+            &element([0x08, 0, 0x16, 0], "UI", b"1.2.840.10008.5.1.4.1.1.2\0"),
+            &element([0x08, 0, 0x18, 0], "UI", b"1.2.826.0.7.1\0"),
+            &element([0x10, 0, 0x10, 0], "LT", &[b'x'; 40_000]),
+            &element([0x20, 0, 0x0D, 0], "UI", b"1.2.826.0.5\0"),
+            &element([0x20, 0, 0x0E, 0], "UI", b"1.2.826.0.7\0"),
+        ];
+        scratch.write(&format!("{PLACE}/1.2.826.0.7.1.dcm"), &file.concat());
+        scratch.write(&format!("{PLACE}/1.2.826.0.7.2.dcm"), SECOND.content);
+        let files = scratch.root.open_series(&place()).unwrap();
+
+        let class = files.header(&FIRST.uid()).unwrap().sop_class_uid.unwrap();
+
+        assert_eq!(class.as_str(), "1.2.840.10008.5.1.4.1.1.2");
+        assert_eq!(files.header(&SECOND.uid()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
     fn a_link_is_not_handed_out() {
         let scratch = Scratch::new();
         scratch.place(&[FIRST], "1");

@@ -96,3 +96,134 @@ fn uid(value: &DataRef<'_>, sheet: &str, row: u32) -> Result<Option<SeriesInstan
         source,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    use super::super::read_manifest;
+    use super::*;
+
+    /// A workbook as small as they get, with the XML between `<sheetData>` and its end for each sheet.
+    fn workbook(sheets: &[&str]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+        let mut put = |name: &str, text: &str| {
+            zip.start_file(name, SimpleFileOptions::default()).unwrap();
+            zip.write_all(text.as_bytes()).unwrap();
+        };
+        let numbered = || (1..).zip(sheets);
+        let ns = "http://schemas.openxmlformats.org";
+        let (mut listed, mut related) = (String::new(), String::new());
+        for (number, _) in numbered() {
+            listed += &format!("<sheet name=\"Sheet {number}\" sheetId=\"{number}\" r:id=\"rId{number}\"/>");
+            related += &format!(
+                "<Relationship Id=\"rId{number}\" Type=\"{ns}/officeDocument/2006/relationships/worksheet\" \
+                 Target=\"worksheets/sheet{number}.xml\"/>"
+            );
+        }
+        put(
+            "_rels/.rels",
+            &format!(
+                "<Relationships xmlns=\"{ns}/package/2006/relationships\"><Relationship Id=\"rId1\" \
+                 Type=\"{ns}/officeDocument/2006/relationships/officeDocument\" Target=\"xl/workbook.xml\"/>\
+                 </Relationships>"
+            ),
+        );
+        put(
+            "xl/workbook.xml",
+            &format!(
+                "<workbook xmlns=\"{ns}/spreadsheetml/2006/main\" \
+                 xmlns:r=\"{ns}/officeDocument/2006/relationships\"><sheets>{listed}</sheets></workbook>"
+            ),
+        );
+        put(
+            "xl/_rels/workbook.xml.rels",
+            &format!("<Relationships xmlns=\"{ns}/package/2006/relationships\">{related}</Relationships>"),
+        );
+        for (number, rows) in numbered() {
+            let sheet = format!(
+                "<worksheet xmlns=\"{ns}/spreadsheetml/2006/main\"><sheetData>{rows}</sheetData></worksheet>"
+            );
+            put(&format!("xl/worksheets/sheet{number}.xml"), &sheet);
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn text(place: &str, text: &str) -> String {
+        format!("<c r=\"{place}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+    }
+
+    fn row(number: u32, cells: &[String]) -> String {
+        format!("<row r=\"{number}\">{}</row>", cells.concat())
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<String>, ManifestError> {
+        Ok(read_manifest(bytes)?.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_column_of_uids_is_found_in_any_sheet() {
+        let notes = row(1, &[text("A1", "what I did")]) + &row(2, &[text("A2", "1.2.9")]);
+        let series = [
+            row(3, &[text("B3", "Collection"), text("D3", "Series UID")]),
+            row(4, &[text("B4", "A, B"), text("D4", " 1.2.3 ")]),
+            row(5, &[text("B5", "C"), text("D5", " ")]),
+            row(9, &[text("D9", "1.2.4"), text("E9", "1.2.8")]),
+        ]
+        .concat();
+        let more = row(1, &[text("A1", "SeriesInstanceUID")]) + &row(2, &[text("A2", "1.2.3")]);
+
+        assert_eq!(read(&workbook(&[&notes, &series, "", &more])).unwrap(), ["1.2.3", "1.2.4"]);
+    }
+
+    #[test]
+    fn a_number_where_a_uid_belongs_is_refused() {
+        let header = row(1, &[text("A1", "SeriesInstanceUID")]);
+        let sheet = header.clone()
+            + &row(2, &[text("A2", "1.2.3")])
+            + &row(7, &["<c r=\"A7\"><v>1.2</v></c>".to_owned()]);
+        let patient = header + &row(2, &[text("A2", "TCGA-02-0003")]);
+
+        let number = read(&workbook(&[&sheet])).unwrap_err();
+        let patient = read(&workbook(&["", &patient])).unwrap_err();
+
+        assert!(matches!(&number, ManifestError::Number { row: 7, sheet } if sheet == "Sheet 1"), "{number}");
+        assert!(
+            matches!(&patient, ManifestError::NoUidInSheet { row: 2, sheet, .. } if sheet == "Sheet 2"),
+            "{patient}"
+        );
+    }
+
+    #[test]
+    fn a_workbook_without_such_a_column_says_so() {
+        let sheet = row(1, &[text("A1", "seriesinstanceuid")]) + &row(2, &[text("A2", "1.2.3")]);
+        let whole = workbook(&[&sheet]);
+
+        assert!(matches!(read(&whole), Err(ManifestError::NoSheet)));
+        for cut in [4, whole.len() / 2, whole.len() - 1] {
+            assert!(matches!(read(&whole[..cut]), Err(ManifestError::NoWorkbook { .. })), "{cut}");
+        }
+    }
+
+    #[test]
+    fn a_cell_in_the_last_corner_takes_no_room_and_a_bomb_is_not_unpacked() {
+        let corner = row(1, &[text("A1", "SeriesInstanceUID")])
+            + &row(1_048_576, &[text("A1048576", "1.2.3"), text("XFD1048576", "x")]);
+        let bomb = {
+            let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+            let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+            zip.start_file("xl/sharedStrings.xml", options).unwrap();
+            for _ in 0..513 {
+                zip.write_all(&vec![b' '; 1 << 20]).unwrap();
+            }
+            zip.finish().unwrap().into_inner()
+        };
+
+        assert_eq!(read(&workbook(&[&corner])).unwrap(), ["1.2.3"]);
+        let refused = read(&bomb).unwrap_err().to_string();
+        assert!(refused.contains("unpacks to more than 512 MiB"), "{refused}");
+    }
+}
