@@ -17,7 +17,7 @@ use tcia_mirror::dicom::SopInstanceUid;
 use crate::support::catalogue::{COLLECTION, Catalogue, SampleSeries};
 use crate::support::dicom_bytes;
 use crate::support::fake_tcia::{FakeTcia, Fault};
-use crate::support::program::{Ended, Lab, tree, wait_until};
+use crate::support::program::{Ended, Lab, is_instance, tree, wait_until};
 use crate::support::sound::assert_sound;
 use crate::verify::{mirrored, record, series_directory};
 
@@ -90,6 +90,11 @@ fn table(csv: &str) -> (String, BTreeMap<String, Vec<String>>) {
 fn place(series: &SampleSeries) -> String {
     let SampleSeries { collection, component, study, series, .. } = series;
     format!("{collection}/{component}/{study}/{series}")
+}
+
+/// The SHA-256 of bytes, as `sha256sum` prints it.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// As the archive's downloader writes sizes.
@@ -236,7 +241,7 @@ fn sha256sum_takes_the_checksums_and_finds_damage() {
     fs::write(&licence, "do as you like").unwrap();
     assert!(!sums_are_right(&lab.root(), &list));
     fs::write(&licence, text).unwrap();
-    let image = tree(&lab.root()).into_keys().find(|name| name.ends_with(".dcm")).unwrap();
+    let image = tree(&lab.root()).into_keys().find(|name| is_instance(name)).unwrap();
     fs::remove_file(lab.root().join(image)).unwrap();
     assert!(!sums_are_right(&lab.root(), &list));
 }
@@ -354,7 +359,7 @@ fn a_manifest_and_a_catalogue_name_what_is_not_in_the_tree() {
         catalogued.iter().filter_map(|line| Some((line["sop_instance_uid"].as_str()?, line))).collect();
     assert_eq!(digests.len(), 4, "two files of two series");
     for (uid, bytes) in &expected.files {
-        let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex(bytes);
         assert_eq!(digests[&**uid]["sha256"], sha256);
         assert_eq!(digests[&**uid]["path"], format!("{}/{uid}.dcm", place(expected)));
     }
@@ -565,7 +570,7 @@ fn an_export_is_made_beside_a_process_that_writes_and_of_what_it_has_placed() {
     let mut writer = lab.start(&["mirror", "--collection", COLLECTION]);
     wait_until("two series", || {
         let list = lab.run(&["export", "checksums"]).stdout;
-        list.lines().filter(|line| line.ends_with(".dcm")).count() == 4
+        list.lines().filter(|line| is_instance(line)).count() == 4
     });
 
     let (_, rows) = table(&export(&lab, &["metadata"], 0).stdout);

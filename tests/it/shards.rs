@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::exports::hex;
 use crate::support::catalogue::{COLLECTION, Catalogue, SampleSeries};
 use crate::support::fake_tcia::{FakeTcia, Fault};
 use crate::support::program::{Ended, Lab, tree};
@@ -83,8 +84,7 @@ fn exports_are_of_all_shards_together() {
         .map(|(sum, path)| (path.to_owned(), sum))
         .collect();
     for (path, bytes) in catalogue.expected_tree(true) {
-        let sum: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(files[&path], sum, "{path}");
+        assert_eq!(files[&path], hex(&bytes), "{path}");
     }
     assert_eq!(sums.len(), catalogue.expected_tree(true).len());
     assert_eq!(lines(&["metadata"]).len(), 1 + 68);

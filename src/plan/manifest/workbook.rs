@@ -116,14 +116,17 @@ mod tests {
         };
         let numbered = || (1..).zip(sheets);
         let ns = "http://schemas.openxmlformats.org";
-        let (mut listed, mut related) = (String::new(), String::new());
-        for (number, _) in numbered() {
-            listed += &format!("<sheet name=\"Sheet {number}\" sheetId=\"{number}\" r:id=\"rId{number}\"/>");
-            related += &format!(
-                "<Relationship Id=\"rId{number}\" Type=\"{ns}/officeDocument/2006/relationships/worksheet\" \
-                 Target=\"worksheets/sheet{number}.xml\"/>"
-            );
-        }
+        let (listed, related): (Vec<_>, Vec<_>) = numbered()
+            .map(|(number, _)| {
+                let listed = format!("<sheet name=\"Sheet {number}\" sheetId=\"{number}\" r:id=\"rId{number}\"/>");
+                let related = format!(
+                    "<Relationship Id=\"rId{number}\" Type=\"{ns}/officeDocument/2006/relationships/worksheet\" \
+                     Target=\"worksheets/sheet{number}.xml\"/>"
+                );
+                (listed, related)
+            })
+            .unzip();
+        let (listed, related) = (listed.concat(), related.concat());
         put(
             "_rels/.rels",
             &format!(
