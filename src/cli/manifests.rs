@@ -44,6 +44,11 @@ pub(super) fn read(reach: &Reach, place: &Path) -> anyhow::Result<Vec<SeriesInst
     Ok(read_manifest(&bytes).map_err(|error| usage(&shown, &error))?)
 }
 
+/// Whether a manifest comes from standard input.
+pub(super) fn is_standard_input(place: &Path) -> bool {
+    place.as_os_str() == STANDARD_INPUT
+}
+
 fn usage(place: &str, error: &dyn Error) -> UsageError {
     UsageError(format!("cannot use the manifest {place}: {}", sync::chain(error)))
 }
@@ -60,11 +65,8 @@ fn without_secrets(address: &Url) -> String {
 
 fn read_here(place: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let mut source: Box<dyn Read> = if place.as_os_str() == STANDARD_INPUT {
-        Box::new(io::stdin())
-    } else {
-        Box::new(File::open(place)?)
-    };
+    let mut source: Box<dyn Read> =
+        if is_standard_input(place) { Box::new(io::stdin()) } else { Box::new(File::open(place)?) };
     source.by_ref().take(LONGEST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST {
         let text = format!("it is longer than {} MiB", LONGEST >> 20);

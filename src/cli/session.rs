@@ -130,6 +130,10 @@ pub(super) fn local_selections(config: &Config, flags: &SelectionFlags) -> anyho
 
 /// A [[select]] table with its manifests read.
 fn select(config: &Config, select: &Select) -> anyhow::Result<Selection> {
+    if select.manifests.iter().any(|manifest| manifests::is_standard_input(manifest)) {
+        let text = "a manifest of a [[select]] table cannot be standard input, which is read once: name a file or an address";
+        return Err(UsageError(text.to_owned()).into());
+    }
     let series = with_manifests(config, &select.selection.series, &select.manifests)?;
     Ok(Selection { series, ..select.selection.clone() })
 }

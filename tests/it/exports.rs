@@ -340,6 +340,8 @@ fn a_manifest_and_a_catalogue_name_what_is_not_in_the_tree() {
     assert_eq!(uids(&["manifest"]).len(), 3);
     assert_eq!(uids(&["manifest", "--state", "parked"]), ["1.2.826.1.1.2"]);
     assert_eq!(uids(&["manifest", "--state", "done", "--series", "1.2.826.1.1.3"]), ["1.2.826.1.1.3"]);
+    let in_another_state = ["manifest", "--state", "parked", "--series", "1.2.826.1.1.3"];
+    assert!(uids(&in_another_state).is_empty(), "it is there");
     let of = |uid: &str| {
         catalogued.iter().find(|line| line["series_instance_uid"] == *uid && line["state"].is_string())
     };

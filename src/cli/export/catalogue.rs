@@ -23,7 +23,7 @@ pub(super) async fn run(mut source: Source, command: &Catalogue) -> anyhow::Resu
         let instances = mirror.reader.instances(recorded.series_id)?;
         instances.iter().try_for_each(|instance| lines.json(&of_instance(&recorded.series, placed, instance)))
     };
-    source.each_recorded(|_| true, each).await?;
+    source.each_recorded(each).await?;
     let paper = lines.end()?;
     source.close(paper)
 }

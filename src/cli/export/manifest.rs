@@ -22,24 +22,30 @@ const COLUMNS: [Column; 4] = [
 
 pub(super) async fn run(mut source: Source, command: &Manifest) -> anyhow::Result<Exit> {
     let paper = source.paper(&command.common)?;
-    let is_wanted =
+    let is_meant =
         |recorded: &RecordedSeries| command.state.is_empty() || command.state.contains(&recorded.state);
     let paper = match command.format {
         ManifestFormat::Csv => {
             let mut table = Table::begin(Format::Csv, &COLUMNS, paper)?;
-            source.each_recorded(is_wanted, |_, recorded| table.row(row(&recorded))).await?;
+            let each = |_: &Mirror, recorded: RecordedSeries| {
+                if is_meant(&recorded) { table.row(row(&recorded)) } else { Ok(()) }
+            };
+            source.each_recorded(each).await?;
             table.end()?
         }
         ManifestFormat::Tcia => {
             let (mut lines, mut is_begun) = (Lines::new(paper), false);
             let each = |_: &Mirror, recorded: RecordedSeries| {
+                if !is_meant(&recorded) {
+                    return Ok(());
+                }
                 if !is_begun {
                     lines.put(&head(recorded.listed_by.as_deref()))?;
                     is_begun = true;
                 }
                 lines.put(&format!("{}\n", recorded.series.series_instance_uid))
             };
-            source.each_recorded(is_wanted, each).await?;
+            source.each_recorded(each).await?;
             if !is_begun {
                 lines.put(&head(None))?;
             }

@@ -104,10 +104,25 @@ impl Source {
         Paper::new(output)
     }
 
-    /// Every wanted series that was asked for and is of a kind, in the order of the record.
+    /// Every wanted series that was asked for, in the order of the record.
     async fn each_recorded(
         &mut self,
-        is_meant: impl Fn(&RecordedSeries) -> bool,
+        work: impl FnMut(&Mirror, RecordedSeries) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.each_of(|_| true, work).await
+    }
+
+    /// Every wanted series that lies in the tree, in the order of the record; what does not is not there.
+    async fn each_placed(
+        &mut self,
+        work: impl FnMut(&Mirror, RecordedSeries) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.each_of(|series| series.placed.is_some(), work).await
+    }
+
+    async fn each_of(
+        &mut self,
+        is_there: impl Fn(&RecordedSeries) -> bool,
         mut work: impl FnMut(&Mirror, RecordedSeries) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut after = 0;
@@ -116,21 +131,13 @@ impl Source {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.series_id;
             for series in page {
-                if is_meant(&series) && self.wanted.takes(&series.series) {
+                if is_there(&series) && self.wanted.takes(&series.series) {
                     work(&self.mirror, series)?;
                 }
             }
             // where a signal is seen
             tokio::task::yield_now().await;
         }
-    }
-
-    /// Every wanted series that lies in the tree, in the order of the record.
-    async fn each_placed(
-        &mut self,
-        work: impl FnMut(&Mirror, RecordedSeries) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        self.each_recorded(|series| series.placed.is_some(), work).await
     }
 
     /// Every wanted series in the tree, in the order of their paths.
