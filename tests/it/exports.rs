@@ -540,6 +540,8 @@ fn an_export_that_is_not_whole_leaves_the_old_file() {
         let said = export(&lab, &[&["metadata"], &asked[..], &output].concat(), 1).stderr;
         assert!(said.contains("nothing in the mirror matches"), "{said}");
     }
+    let half = ["metadata", "--series", "1.2.826.1.1.1", "--series", "1.2.3"];
+    export(&lab, &[&half[..], &output].concat(), 1);
     let shared = export(&lab, &["metadata", "--shared-list", "x"], 2).stderr;
     let nowhere = Lab::new("http://127.0.0.1:9/nbia-api/services/v4")
         .run(&["export", "metadata"])
