@@ -1,5 +1,5 @@
 //! The record at the size of the whole archive, and of a hundredth and a tenth of it: what planning, queueing, claiming,
-//! `status`, a `sync` without news and `verify --sample` take: `cargo bench --locked --bench archive`.
+//! `status`, a `sync` without news, `verify --sample` and exports take: `cargo bench --locked --bench archive`.
 //!
 //! No image is fetched: what would lie in the tree is written into the record. Fails when a target of [`judge`] is missed.
 
@@ -81,16 +81,37 @@ fn measure(percent: f64, place: &Path) -> anyhow::Result<Measured> {
     let sync = program(&["sync", "--all-collections"], 0)?;
     let status_of_all = program(&["status"], 0)?;
     let verify = program(&["verify", "--sample", "1%"], DAMAGED)?;
+    let export =
+        |arguments: &[&str]| program(&[&["export"], arguments, &["--output", "/dev/null"]].concat(), 0);
+    let metadata = export(&["metadata"])?;
+    let parquet = export(&["metadata", "--columns", "v4", "--format", "parquet"])?;
+    let manifest = export(&["manifest"])?;
+    let catalogued = export(&["catalogue"])?;
+    let checksums = export(&["checksums"])?;
     let (series, collections) = (catalogue.series(), COLLECTIONS);
     let placed_bytes = record::bytes(&root)?;
-    let steps = [plan, queue, status, sync, status_of_all, verify];
+    let steps = [
+        plan,
+        queue,
+        status,
+        sync,
+        status_of_all,
+        verify,
+        metadata,
+        parquet,
+        manifest,
+        catalogued,
+        checksums,
+    ];
     Ok(Measured { series, collections, steps, claims, queued_bytes, placed_bytes })
 }
 
 fn tcia_mirror(place: &Path, service: &Service, arguments: &[&str], code: i32) -> anyhow::Result<Spent> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tcia-mirror"));
     command.arg("--config").arg(place.join("config.toml")).arg("--root").arg(place.join("mirror"));
-    command.args(["--json", "--quiet", "--base-url", &service.base_url()]).args(arguments);
+    command.args(["--quiet", "--base-url", &service.base_url()]);
+    // some exports have no form in JSON
+    command.args((arguments[0] != "export").then_some("--json")).args(arguments);
     Ok(run_to(&mut command, code)?.0)
 }
 

@@ -9,13 +9,18 @@ use crate::record::Claims;
 /// How many times as fast as the archive planning may grow: caches that hold a small record do not hold a large one.
 pub(crate) const MOST_GROWTH: f64 = 1.5;
 /// What is done, in the order of [`Measured::steps`].
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 11] = [
     "`plan --all-collections`",
     "`mirror`, up to the first image",
     "`status` of a queue",
     "`sync` without news",
     "`status` of everything placed",
     "`verify --sample 1%` of files that are not there",
+    "`export metadata`, its files not there",
+    "`export metadata --columns v4 --format parquet`",
+    "`export manifest`",
+    "`export catalogue`",
+    "`export checksums`, one instance each",
 ];
 const MB: f64 = 1e6;
 
@@ -61,7 +66,7 @@ impl fmt::Display for Target {
 impl Measured {
     /// What must be reached, whatever the size.
     pub(crate) fn targets(&self) -> [Target; 5] {
-        let [plan, queue, status, _, status_of_all, _] = &self.steps;
+        let [plan, queue, status, _, status_of_all, ..] = &self.steps;
         let memory = self.steps.iter().map(|step| step.spent.peak_bytes).max().unwrap_or_default();
         let ms = |step: &Step| step.spent.wall.as_secs_f64() * 1e3;
         let target = |name, unit, most, found| Target { name, unit, most, found };

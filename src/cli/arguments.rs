@@ -6,6 +6,7 @@ use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::export;
 use crate::config::{parse_bytes, parse_rate};
 use crate::dicom::{SeriesInstanceUid, Shard, StudyInstanceUid};
 use crate::fetch::How;
@@ -152,6 +153,9 @@ pub(super) enum Command {
     /// Ask any endpoint of the service, as table, JSON, CSV, XML or HTML
     #[command(after_help = QUERY_CODES)]
     Query(Query),
+    /// What the mirror holds as table, manifest, checksums, catalogue, citations, or links with names for people
+    #[command(after_help = export::CODES)]
+    Export(export::Export),
     /// Re-serve the mirror through the same REST API
     #[command(after_help = READ_CODES)]
     Serve(Serve),
@@ -180,6 +184,7 @@ impl Command {
             Self::Daemon(_)
                 | Self::Status(_)
                 | Self::Query(_)
+                | Self::Export(_)
                 | Self::Serve(_)
                 | Self::Doctor
                 | Self::Config
@@ -359,8 +364,9 @@ pub(super) struct SelectionFlags {
     /// The name of a licence or its address, like '*/by/4.0/*'; here and above `*` and `?` stand for other characters
     #[arg(long)]
     pub(super) license: Vec<String>,
-    /// A .tcia manifest, a CSV or TSV with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line
-    #[arg(long, value_name = "FILE")]
+    /// A .tcia manifest, a CSV, TSV or XLSX with a SeriesInstanceUID or `Series UID` column, or bare UIDs one a line;
+    /// `-` is standard input
+    #[arg(long, value_name = "FILE|URL|-")]
     pub(super) manifest: Vec<PathBuf>,
     /// A list of series that the service keeps under a name
     #[arg(long, value_name = "NAME")]

@@ -6,12 +6,16 @@ mod arguments;
 mod completions;
 mod config;
 mod contents;
+mod csv_line;
 mod daemon;
 mod demo;
 mod doctor;
 mod exit;
+mod export;
 mod logs;
+mod manifests;
 mod mirror;
+mod paper;
 mod plan;
 mod print;
 mod progress;
@@ -72,6 +76,7 @@ async fn run(arguments: Arguments, matches: &ArgMatches) -> anyhow::Result<Exit>
         Command::Prune(command) => prune::run(&global, command, bars).await,
         Command::Retry(command) => retry::run(&global, command, bars).await,
         Command::Query(command) => query::run(&global, command).await,
+        Command::Export(command) => export::run(&global, command).await,
         Command::Serve(command) => serve::run(&global, command).await,
         Command::Demo => demo::run(&global, bars).await,
         Command::Doctor => doctor::run(&global).await,

@@ -5,7 +5,7 @@ use indicatif::MultiProgress;
 use super::arguments::{Fetching, Global};
 use super::exit::Exit;
 use super::plan;
-use super::session::{configure, fetch, local_selections, optional_selections};
+use super::session::{configure, configure_locally, fetch, local_selections, optional_selections};
 use crate::db::JobState;
 
 pub(super) async fn run(
@@ -14,10 +14,11 @@ pub(super) async fn run(
     bars: Option<MultiProgress>,
 ) -> anyhow::Result<Exit> {
     if command.download.dry_run {
-        let selections = local_selections(&command.selection)?;
+        let config = configure_locally(global, &command.download)?;
+        let selections = local_selections(&config, &command.selection)?;
         return plan::show_jobs(global, &command.download, &[JobState::Parked], &selections);
     }
-    let selections = optional_selections(&command.selection)?;
     let config = configure(global, &command.download)?;
+    let selections = optional_selections(&config, &command.selection)?;
     fetch(&config, global, bars, async |cycle| cycle.retry(&selections).await).await
 }

@@ -1,9 +1,7 @@
 //! What every command that works on a mirror needs: configuration, client, cycle, signals, someone who watches.
 
-use std::error::Error;
-use std::fs;
 use std::future::Future;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::arguments::{DownloadFlags, Global, SelectionFlags};
 use super::exit::{Exit, UsageError};
-use super::print;
 use super::progress::Watcher;
 use super::signals::Signals;
+use super::{manifests, print};
 use crate::config::{Config, Overrides, Select};
 use crate::dicom::{CollectionName, PatientId, SeriesInstanceUid};
 use crate::mirror::{Root, RootError};
 use crate::nbia::Client;
-use crate::plan::{Selection, read_manifest};
+use crate::plan::Selection;
 use crate::sync::{self, Cycle, Event, News, Parallel, Report, Setup};
 
 /// Events that may wait to be shown.
@@ -90,8 +88,10 @@ pub(super) fn open_root(config: &Config) -> Result<Root, RootError> {
 
 /// What flags or, without any, the configuration select; a usage error with neither.
 pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
-    let selections = match optional_selections(flags)? {
-        selections if selections.is_empty() => config.select.iter().map(select).collect::<Result<_, _>>()?,
+    let selections = match optional_selections(config, flags)? {
+        selections if selections.is_empty() => {
+            config.select.iter().map(|table| select(config, table)).collect::<Result<_, _>>()?
+        }
         selections => selections,
     };
     if selections.is_empty() || selections.iter().any(Selection::names_nothing) {
@@ -103,8 +103,8 @@ pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Res
 }
 
 /// What flags select; none stands for everything that is recorded.
-pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
-    let series = with_manifests(&flags.series, &flags.manifest)?;
+pub(super) fn optional_selections(config: &Config, flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
+    let series = with_manifests(config, &flags.series, &flags.manifest)?;
     let selection = Selection {
         all_collections: flags.all_collections,
         collections: flags.collection.iter().map(CollectionName::new).collect(),
@@ -123,38 +123,34 @@ pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<
 }
 
 /// What flags select, for a command that asks no service.
-pub(super) fn local_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
+pub(super) fn local_selections(config: &Config, flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
     if !flags.shared_list.is_empty() {
         let text = "a shared list is known to the service alone, which is not asked here: name the series with --manifest";
         return Err(UsageError(text.to_owned()).into());
     }
-    optional_selections(flags)
+    optional_selections(config, flags)
 }
 
 /// A [[select]] table with its manifests read.
-fn select(select: &Select) -> anyhow::Result<Selection> {
-    let series = with_manifests(&select.selection.series, &select.manifests)?;
+fn select(config: &Config, select: &Select) -> anyhow::Result<Selection> {
+    if select.manifests.iter().any(|manifest| manifests::is_standard_input(manifest)) {
+        let text = "a manifest of a [[select]] table cannot be standard input, which is read once: name a file or an address";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    let series = with_manifests(config, &select.selection.series, &select.manifests)?;
     Ok(Selection { series, ..select.selection.clone() })
 }
 
 fn with_manifests(
+    config: &Config,
     series: &[SeriesInstanceUid],
     manifests: &[PathBuf],
 ) -> anyhow::Result<Vec<SeriesInstanceUid>> {
     let mut series = series.to_vec();
-    for path in manifests {
-        series.extend(manifest(path)?);
+    for manifest in manifests {
+        series.extend(manifests::read(&config.reach, manifest)?);
     }
     Ok(series)
-}
-
-/// The series that a file names.
-fn manifest(path: &Path) -> Result<Vec<SeriesInstanceUid>, UsageError> {
-    let wrong = |error: &dyn Error| {
-        UsageError(format!("cannot use the manifest {}: {}", path.display(), sync::chain(error)))
-    };
-    let text = fs::read(path).map_err(|error| wrong(&error))?;
-    read_manifest(&text).map_err(|error| wrong(&error))
 }
 
 /// What a cycle of a configuration needs, and where it says what happens.

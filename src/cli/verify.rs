@@ -31,7 +31,7 @@ pub(super) async fn run(
     let repairs = command.repair && !command.download.dry_run;
     let configure = if repairs || command.remote { configure } else { configure_locally };
     let config = configure(global, &command.download)?;
-    let selections = local_selections(&command.selection)?;
+    let selections = local_selections(&config, &command.selection)?;
     // one that is not there must not be made by a repair
     open_root(&config)?;
     let watch = Watch::open(global, &config, repairs, bars).await?;

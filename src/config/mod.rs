@@ -61,6 +61,8 @@ pub struct Config {
     pub root: PathBuf,
     /// The services, at least one; a collection is mirrored from the first that lists it. None for what asks no service.
     pub services: Vec<nbia::Options>,
+    /// How the web is reached for what is no service.
+    pub reach: nbia::Reach,
     /// The cycle.
     pub sync: sync::Options,
     /// How old replaced and withdrawn data must be before it may be removed.
@@ -129,6 +131,7 @@ impl Config {
         Ok(Self {
             root,
             services,
+            reach: service::reach(&file),
             sync: sync_options(&file)?,
             retain: file.disk.retain.0,
             daemon: daemon_options(&file),

@@ -13,7 +13,7 @@ use crate::plan::{Attribute, Exclusion, Selection};
 pub struct Select {
     /// What it says itself.
     pub selection: Selection,
-    /// Files that name more series.
+    /// Files and addresses that name more series.
     pub manifests: Vec<PathBuf>,
 }
 

@@ -226,12 +226,7 @@ fn of(file: &File, chosen: Chosen, dialect: Option<nbia::Dialect>) -> Result<nbi
         base_url,
         ca_file: Some(service.ca_file).filter(|path| !path.as_os_str().is_empty()),
         contact: service.contact,
-        http: nbia::HttpOptions {
-            connect_timeout: file.http.connect_timeout.0,
-            first_byte_timeout: file.http.first_byte_timeout.0,
-            idle_timeout: file.http.idle_timeout.0,
-            min_rate: file.http.min_rate.0,
-        },
+        http: http(file),
         query_rate: service.query_rate.map_or(file.limits.query_rate.0, |rate| rate.0),
         image_rate: service.image_rate.map_or(file.limits.image_rate.0, |rate| rate.0),
         bandwidth: service.bandwidth.map_or(file.limits.bandwidth.0, |rate| rate.0),
@@ -242,6 +237,22 @@ fn of(file: &File, chosen: Chosen, dialect: Option<nbia::Dialect>) -> Result<nbi
             give_up: file.retry.give_up.0,
         },
     })
+}
+
+/// How the web is reached for what is no service: as the first one is, without a key.
+pub(super) fn reach(file: &File) -> nbia::Reach {
+    let first = file.service.0.first().cloned().unwrap_or_default();
+    let ca_file = Some(first.ca_file).filter(|path| !path.as_os_str().is_empty());
+    nbia::Reach { ca_file, contact: first.contact, http: http(file) }
+}
+
+fn http(file: &File) -> nbia::HttpOptions {
+    nbia::HttpOptions {
+        connect_timeout: file.http.connect_timeout.0,
+        first_byte_timeout: file.http.first_byte_timeout.0,
+        idle_timeout: file.http.idle_timeout.0,
+        min_rate: file.http.min_rate.0,
+    }
 }
 
 fn login(

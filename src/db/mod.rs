@@ -12,6 +12,7 @@ mod contents;
 mod fixture;
 mod history;
 mod instance;
+mod inventory;
 mod job;
 #[cfg(test)]
 mod job_model;
@@ -49,6 +50,7 @@ pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use contents::{PatientReport, SeriesReport};
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
+pub use inventory::{Placement, RecordedSeries};
 pub use job::{Failure, JobState, Order, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};
 pub use overview::{Day, Overview, RunningSeries};

@@ -266,13 +266,16 @@ pub(super) fn next_placed(
     let sql = format!(
         "SELECT series_id, {series}, path, license_sha256 FROM {view} WHERE series_id > ?1 ORDER BY series_id LIMIT ?2"
     );
-    read_all(connection, &sql, params![after, most], |row| {
-        Ok(PlacedSeries {
-            series_id: row.get(0)?,
-            series: read_json(&row.get::<_, String>(1)?)?,
-            path: row.get(2)?,
-            license_sha256: row.get(3)?,
-        })
+    read_all(connection, &sql, params![after, most], read_placed)
+}
+
+/// One row of the columns that [`next_placed`] selects.
+pub(super) fn read_placed(row: &Row<'_>) -> Result<PlacedSeries, Error> {
+    Ok(PlacedSeries {
+        series_id: row.get(0)?,
+        series: read_json(&row.get::<_, String>(1)?)?,
+        path: row.get(2)?,
+        license_sha256: row.get(3)?,
     })
 }
 

@@ -179,6 +179,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn exports_over_all_shards_miss_nothing_and_come_in_their_order() {
+        let split = Split::of(3);
+        split.fill(5).await;
+        let reader = split.reader();
+
+        let (mut after, mut asked_for) = (0, Vec::new());
+        while let Some(last) = reader.recorded_series(after, 2).unwrap().pop() {
+            asked_for.extend(reader.recorded_series(after, 2).unwrap());
+            after = last.series_id;
+        }
+        let (mut after, mut paths) = (String::new(), Vec::new());
+        while let Some(last) = reader.placed_by_path(&after, 2).unwrap().pop() {
+            paths.extend(reader.placed_by_path(&after, 2).unwrap().into_iter().map(|placed| placed.path));
+            after = last.path;
+        }
+
+        assert_eq!(asked_for.len(), 15);
+        assert!(asked_for.is_sorted_by(|one, other| one.series_id < other.series_id));
+        let queued: Vec<_> = asked_for.iter().filter(|series| series.placed.is_none()).collect();
+        assert_eq!(queued.iter().map(|series| series.state).collect::<Vec<_>>(), [JobState::Queued; 3]);
+        assert_eq!(asked_for[1].placed.as_ref().unwrap().path, "A/P/1.2/2");
+        assert_eq!(asked_for[1].listed_by, None, "no walk is recorded");
+        assert!(paths.is_sorted_by(|one, other| one < other) && paths.len() == 12, "{paths:?}");
+    }
+
+    #[tokio::test]
     async fn what_is_asked_of_a_view_goes_along_an_index_in_each_record() {
         let split = Split::of(10);
         split.fill(3).await;
@@ -186,6 +212,8 @@ mod tests {
 
         for (asked, part) in [
             ("path FROM placed WHERE series_id > ?1 ORDER BY series_id LIMIT ?2", "placement"),
+            ("path FROM placed WHERE path > ?1 ORDER BY path LIMIT ?2", "placement"),
+            ("state FROM asked WHERE series_id > ?1 ORDER BY series_id LIMIT ?2", "series_job"),
             ("path FROM placed WHERE series_instance_uid = ?1", "series"),
             ("path FROM placed WHERE study_instance_uid = ?1", "series"),
             ("count(*) FROM placed WHERE study_instance_uid = ?1 GROUP BY patient_id", "series"),

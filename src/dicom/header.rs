@@ -46,7 +46,7 @@ const ITEM: Tag = Tag(0xFFFE, 0xE000);
 const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
 const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 
-/// The three UIDs by which a file is placed, all of the data set: the file meta group's (0002,0003) differs from
+/// The three UIDs by which a file is placed, and its kind, all of the data set: the file meta group's (0002,0003) differs from
 /// (0008,0018) in real files.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdentifyingHeader {
@@ -56,6 +56,8 @@ pub struct IdentifyingHeader {
     pub study_instance_uid: StudyInstanceUid,
     /// (0020,000E).
     pub series_instance_uid: SeriesInstanceUid,
+    /// (0008,0016), where it is a UID: what kind of object the file holds.
+    pub sop_class_uid: Option<Uid>,
 }
 
 /// Why a file cannot be identified; more bytes of it would not help.
@@ -216,9 +218,10 @@ fn search_data_set(data_set: &[u8]) -> Result<IdentifyingHeader, Stop> {
     Ok(values.read()?)
 }
 
-/// The values of the three elements, as they stand in the file.
+/// The values of the elements, as they stand in the file.
 #[derive(Default)]
 struct Values<'a> {
+    sop_class: Option<&'a [u8]>,
     sop_instance: Option<&'a [u8]>,
     study: Option<&'a [u8]>,
     series: Option<&'a [u8]>,
@@ -227,6 +230,7 @@ struct Values<'a> {
 impl<'a> Values<'a> {
     fn keep(&mut self, tag: Tag, value: &'a [u8]) {
         match tag {
+            tags::SOP_CLASS_UID => self.sop_class = Some(value),
             tags::SOP_INSTANCE_UID => self.sop_instance = Some(value),
             tags::STUDY_INSTANCE_UID => self.study = Some(value),
             tags::SERIES_INSTANCE_UID => self.series = Some(value),
@@ -239,6 +243,7 @@ impl<'a> Values<'a> {
             sop_instance_uid: read_uid(tags::SOP_INSTANCE_UID, self.sop_instance)?,
             study_instance_uid: read_uid(tags::STUDY_INSTANCE_UID, self.study)?,
             series_instance_uid: read_uid(tags::SERIES_INSTANCE_UID, self.series)?,
+            sop_class_uid: self.sop_class.and_then(|value| String::from_utf8_lossy(value).parse().ok()),
         })
     }
 }
@@ -421,6 +426,17 @@ mod tests {
     const MR: [&str; 3] =
         ["1.3.6.1.4.1.5962.1.1.4.1.1.20040826185059.5457", "1.3.6.1.4.1.5962.1.2.4.20040826185059.5457", "1.3.6.1.4.1.5962.1.3.4.1.20040826185059.5457"];
     const MADE: [&str; 3] = ["1.2.1", "1.2.2", "1.2.3"];
+
+    /// Their (0008,0016), likewise.
+    #[test]
+    fn the_class_of_a_real_file_is_the_one_of_its_data_set() {
+        let classes = ["2", "4", "4", "4", "7", "481.2", "66.4", "4.1", "481.3", "481.8"];
+        for ((name, file, _), class) in REAL.iter().zip(classes) {
+            let header = identify(file, true).unwrap().unwrap();
+            let class = format!("1.2.840.10008.5.1.4.1.1.{class}");
+            assert_eq!(header.sop_class_uid.unwrap().as_str(), class, "{name}");
+        }
+    }
 
     const SOP: (u16, u16) = (0x0008, 0x0018);
     const STUDY: (u16, u16) = (0x0020, 0x000D);

@@ -7,6 +7,7 @@ mod header;
 mod hierarchy;
 mod plain;
 mod shard;
+mod sop_class;
 mod uid;
 
 pub use header::{HEADER_LIMIT, HeaderError, IdentifyingHeader, identify};
@@ -16,4 +17,5 @@ pub use hierarchy::{
 };
 pub use plain::{is_obeyed, plain};
 pub use shard::{MOST_SHARDS, Records, Shard, number_of};
+pub use sop_class::sop_class_name;
 pub use uid::{LONGEST_UID, SeriesInstanceUid, SopInstanceUid, StudyInstanceUid, Uid, UidError};

@@ -1,8 +1,10 @@
 //! A directory held open: everything below it is reached by name from here, and links are never followed.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
@@ -36,6 +38,29 @@ impl Directory {
             Err(error) => return Err(error.into()),
         }
         self.sub(name)
+    }
+
+    /// Makes a directory inside this one unless there is an entry of that name, whatever it is; a power cut may take it.
+    pub(super) fn make_unsynced(&self, name: &str) -> io::Result<()> {
+        match rustix::fs::mkdirat(&self.0, name, DIRECTORY_MODE) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// This directory once more.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        Ok(Self(self.0.try_clone()?))
+    }
+
+    /// Makes a symbolic link; an entry that exists is an error.
+    pub(super) fn symlink(&self, target: &OsStr, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.0, name)?)
+    }
+
+    /// Where a symbolic link leads; anything else is an error.
+    pub(super) fn read_link(&self, name: &str) -> io::Result<OsString> {
+        Ok(OsString::from_vec(rustix::fs::readlinkat(&self.0, name, Vec::new())?.into_bytes()))
     }
 
     /// A new file, which can be read back; one that exists is an error.

@@ -26,7 +26,7 @@ const RESERVED_WITH_DIGIT: [&str; 2] = ["COM", "LPT"];
 type Forms = [(String, String); 2];
 
 /// One path component, made of one identifier.
-#[derive(Clone, PartialEq, Eq, Debug, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct Component(String);
 
 impl Component {
@@ -102,6 +102,16 @@ impl fmt::Display for Component {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.0)
     }
+}
+
+/// A name on disk that is made of a component: one that would be too long is cut, and keeps its ending.
+pub fn with_ending(component: &str, ending: &str) -> String {
+    if component.len() + ending.len() <= LONGEST {
+        return format!("{component}{ending}");
+    }
+    let most = LONGEST - DIGEST_DIGITS - "%~".len() - ending.len();
+    let cut_at = (0..=most).rev().find(|at| component.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}%~{}{ending}", &component[..cut_at], digest(component))
 }
 
 /// One character of an identifier, and whether it may stand in a name.
@@ -278,7 +288,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_name_that_is_made_of_a_component_keeps_its_ending() {
+        let [one, other] =
+            ["é".repeat(120) + "a", "é".repeat(120) + "b"].map(|name| with_ending(&name, ".SHA256SUMS"));
+
+        assert_eq!(with_ending("CT COLONOGRAPHY", ".SHA256SUMS"), "CT COLONOGRAPHY.SHA256SUMS");
+        for name in [&one, &other] {
+            assert!(name.len() <= 255 && name.starts_with('é') && name.ends_with(".SHA256SUMS"), "{name}");
+        }
+        assert_ne!(one, other);
+    }
+
     proptest! {
+        #[test]
+        fn no_component_holds_what_sha256sum_would_escape(identifier in "\\PC*|.*|[\\\\\r\na\0]*") {
+            for component in [Component::new(&identifier), Component::with_letters_encoded(&identifier)] {
+                prop_assert!(!component.as_str().contains(['\\', '\n', '\r', '\0']), "{component:?}");
+            }
+        }
+
         #[test]
         fn any_identifier_is_one_component_inside_its_parent(identifier in "\\PC*|.*|[./\\\\ %\0]*") {
             for component in [Component::new(&identifier), Component::with_letters_encoded(&identifier)] {

@@ -9,7 +9,10 @@ use super::directory::Directory;
 use super::layout::SeriesPath;
 use super::root::Root;
 use super::staging::{LICENSE, file_name};
-use crate::dicom::SopInstanceUid;
+use crate::dicom::{IdentifyingHeader, SopInstanceUid, identify};
+
+/// How much of a file is read at first for its header: most have it there.
+const FIRST_BYTES: u64 = 8 << 10;
 
 /// The directory of a placed series, held open: the files of a revision that takes its place meanwhile do not mix in.
 #[derive(Debug)]
@@ -26,6 +29,21 @@ impl SeriesFiles {
     /// The file of an instance; a link or anything else that is no regular file is an error.
     pub fn instance(&self, instance: &SopInstanceUid) -> io::Result<File> {
         self.0.read(&file_name(instance))
+    }
+
+    /// What the header of an instance says, read as far as is needed; an error also where it cannot be told.
+    pub fn header(&self, instance: &SopInstanceUid) -> io::Result<IdentifyingHeader> {
+        let mut file = self.instance(instance)?;
+        let (mut beginning, mut most) = (Vec::new(), FIRST_BYTES);
+        loop {
+            let wanted = most - beginning.len() as u64;
+            let is_whole = (&mut file).take(wanted).read_to_end(&mut beginning)? as u64 != wanted;
+            match identify(&beginning, is_whole) {
+                Ok(Some(header)) => return Ok(header),
+                Ok(None) => most *= 2,
+                Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            }
+        }
     }
 
     /// The licence text, under the same rule.
@@ -67,6 +85,32 @@ mod tests {
         assert_eq!(content(files.instance(&FIRST.uid())), FIRST.content);
         assert_eq!(content(files.license()), LICENCE_TEXT);
         assert_eq!(files.instance(&SECOND.uid()).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_header_is_read_as_far_as_it_reaches() {
+        let scratch = Scratch::new();
+        let element = |tag: [u8; 4], vr: &str, value: &[u8]| {
+            let length = u16::try_from(value.len()).unwrap().to_le_bytes();
+            [tag.as_slice(), vr.as_bytes(), &length, value].concat()
+        };
+        let file = [
+            &[0; 128],
+            b"DICM".as_slice(),
+            &element([0x08, 0, 0x16, 0], "UI", b"1.2.840.10008.5.1.4.1.1.2\0"),
+            &element([0x08, 0, 0x18, 0], "UI", b"1.2.826.0.7.1\0"),
+            &element([0x10, 0, 0x10, 0], "LT", &vec![b'x'; 40_000]),
+            &element([0x20, 0, 0x0D, 0], "UI", b"1.2.826.0.5\0"),
+            &element([0x20, 0, 0x0E, 0], "UI", b"1.2.826.0.7\0"),
+        ];
+        scratch.write(&format!("{PLACE}/1.2.826.0.7.1.dcm"), &file.concat());
+        scratch.write(&format!("{PLACE}/1.2.826.0.7.2.dcm"), SECOND.content);
+        let files = scratch.root.open_series(&place()).unwrap();
+
+        let class = files.header(&FIRST.uid()).unwrap().sop_class_uid.unwrap();
+
+        assert_eq!(class.as_str(), "1.2.840.10008.5.1.4.1.1.2");
+        assert_eq!(files.header(&SECOND.uid()).unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 
     #[test]

@@ -43,6 +43,8 @@ pub enum Error {
     Silence { endpoint: &'static str, min_rate: u64, after: Duration },
     #[error("{endpoint} sent more than {limit} bytes")]
     TooLong { endpoint: &'static str, limit: u64 },
+    #[error("{host} sent a web page: the address is one to look at, not that of the file itself")]
+    Page { host: String },
     #[error("the answer of {endpoint} is no list this program can read")]
     Unreadable { endpoint: &'static str, source: WireError },
     #[error("a row of {endpoint} makes no sense: {reason}")]
@@ -75,6 +77,7 @@ impl Error {
             | Self::NotOffered { .. }
             | Self::Redirected { .. }
             | Self::TokenRefused { .. }
+            | Self::Page { .. }
             | Self::TooLong { .. } => false,
         }
     }

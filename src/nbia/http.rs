@@ -1,5 +1,7 @@
 //! The HTTP client below ours: headers, certificates, proxies, and how far a redirect is followed.
 
+use std::path::Path;
+
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect;
 use secrecy::ExposeSecret;
@@ -32,7 +34,15 @@ pub(super) fn builder_without_secrets(
     place: &Url,
 ) -> Result<reqwest::ClientBuilder, Error> {
     let builder = plain_builder(&options.contact, place)?.connect_timeout(options.http.connect_timeout);
-    let Some(ca_file) = &options.ca_file else { return Ok(builder) };
+    trusting(builder, options.ca_file.as_deref())
+}
+
+/// The same with certificates of one's own besides the system's.
+pub(super) fn trusting(
+    builder: reqwest::ClientBuilder,
+    ca_file: Option<&Path>,
+) -> Result<reqwest::ClientBuilder, Error> {
+    let Some(ca_file) = ca_file else { return Ok(builder) };
     let pem = std::fs::read(ca_file).map_err(setup)?;
     Ok(builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(&pem).map_err(setup)?))
 }

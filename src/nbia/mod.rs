@@ -6,6 +6,7 @@
 mod body;
 mod client;
 pub mod dialect;
+mod document;
 mod endpoints;
 mod error;
 mod http;
@@ -26,6 +27,7 @@ mod wire;
 pub use body::Body;
 pub use client::Client;
 pub use dialect::{Dialect, Endpoint};
+pub use document::{Reach, fetch_document};
 pub use endpoints::{CollectionDescription, Image, Md5Scope, SeriesMetadata, SeriesSize, ValueCount};
 pub use error::{Error, chain};
 pub use options::{HttpOptions, NLST_SERVICE, Options, PUBLIC_SERVICE};

@@ -44,6 +44,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tracing::debug;
 
+pub use format::{six_decimals, values};
 pub use guard::Guard;
 pub use health::Least;
 pub use pack::Packing;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+use crate::exports::hex;
 use crate::support::catalogue::{COLLECTION, Catalogue, SampleSeries};
 use crate::support::fake_tcia::{FakeTcia, Fault};
 use crate::support::program::{Ended, Lab, tree};
@@ -64,6 +65,36 @@ fn state_files(root: &Path) -> Vec<String> {
     let directories = states(root).into_iter().chain([root.join(".tcia-mirror")]);
     let names = directories.flat_map(|directory| std::fs::read_dir(directory).unwrap());
     names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn exports_are_of_all_shards_together() {
+    let catalogue = Catalogue::large();
+    let (lab, _fake, _source) = split_in_three(&catalogue);
+    let lines = |arguments: &[&str]| {
+        let text = lab.run(&[&["-q", "export"], arguments].concat()).assert_code(0).stdout;
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+
+    let sums = lines(&["checksums"]);
+
+    let files: BTreeMap<_, _> = sums
+        .iter()
+        .map(|line| line.split_once("  ").unwrap())
+        .map(|(sum, path)| (path.to_owned(), sum))
+        .collect();
+    for (path, bytes) in catalogue.expected_tree(true) {
+        assert_eq!(files[&path], hex(&bytes), "{path}");
+    }
+    assert_eq!(sums.len(), catalogue.expected_tree(true).len());
+    assert_eq!(lines(&["metadata"]).len(), 1 + 68);
+    assert_eq!(lines(&["manifest"]).len(), 6 + 68);
+    assert_eq!(lines(&["catalogue"]).len(), 68);
+    assert_eq!(lines(&["manifest", "--shard", "1/3"]).len(), 6 + of_share(&catalogue, 1, 3).len());
+    assert_eq!(
+        lines(&["links", "--output", lab.beside("names").to_str().unwrap()]),
+        ["links: 68 made, 0 replaced, 0 removed, 0 as they were"]
+    );
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `query`: any endpoint of the service, checked before it is sent and printed as the user likes it.
 
 mod image;
-mod paper;
 mod probe;
 mod roll;
 mod sheet;
@@ -13,11 +12,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use self::image::{Ending, Tail};
-use self::paper::{Closed, Paper};
 use self::roll::Roll;
 use self::sheet::Sheet;
 use super::arguments::{DownloadFlags, Global, Query, QueryFormat};
 use super::exit::{Exit, UsageError};
+use super::paper::{Closed, Paper};
 use super::print;
 use super::session::{clock, configure};
 use super::signals::Signals;

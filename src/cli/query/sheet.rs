@@ -1,6 +1,5 @@
 //! The rows of a list on paper: a table, JSON, CSV, XML or HTML of our own, with the service's names and values.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_table::Table;
@@ -9,8 +8,9 @@ use quick_xml::escape::escape;
 use serde_json::value::RawValue;
 
 use super::super::arguments::QueryFormat;
+use super::super::csv_line::csv_line;
+use super::super::paper::Paper;
 use super::super::print;
-use super::paper::Paper;
 use crate::nbia::dialect::EndpointDescription;
 
 /// Most rows of a table, whose widths wait for the last of them; more is nothing that anyone reads.
@@ -151,25 +151,6 @@ fn text_of(value: Option<&str>) -> String {
     }
 }
 
-fn csv_line(fields: &[String]) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(fields.iter().map(|field| as_text(field).into_owned()))?;
-    Ok(String::from_utf8(writer.into_inner()?)?)
-}
-
-/// A field with an apostrophe before what a spreadsheet would take for a formula (OWASP, "CSV Injection"); a number is
-/// none, and stays a number.
-fn as_text(field: &str) -> Cow<'_, str> {
-    let is_formula = field.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && !is_number(field);
-    if is_formula { format!("'{field}").into() } else { field.into() }
-}
-
-/// `-5`, `+1.5`, `-2e-3`: digits, a point, an exponent, and nothing that could call anything.
-fn is_number(field: &str) -> bool {
-    field.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte))
-        && field.parse::<f64>().is_ok()
-}
-
 /// Columns stand in an attribute: not every name of the service may name an element.
 fn xml_row(columns: &[String], row: &Row) -> String {
     let present = columns.iter().filter_map(|name| Some((name, value(row, name)?)));
@@ -188,33 +169,4 @@ fn is_not_xml(character: char) -> bool {
 fn html_row(cell: &str, fields: &[String]) -> String {
     let cells = fields.iter().map(|field| format!("<{cell}>{}</{cell}>", escape(field.as_str())));
     format!("<tr>{}</tr>\n", cells.collect::<String>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_spreadsheet_would_run_is_a_text_and_a_number_stays_a_number() {
-        let runs = [
-            "=1+1",
-            "=cmd|' /C calc'!A0",
-            "+SUM(A1)",
-            "-A1",
-            "@SUM(1)",
-            "\t=1",
-            "\r=1",
-            "-1-1",
-            "--5",
-            "-",
-            "+",
-            "-inf",
-        ];
-        for field in runs {
-            assert_eq!(as_text(field), format!("'{field}"));
-        }
-        for field in ["", "-5", "+3", "-1.5E+3", "-.5", "1.2.840", "1=2", " =1", "a@b", "'=1", "0123"] {
-            assert_eq!(as_text(field), field);
-        }
-    }
 }

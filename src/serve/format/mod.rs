@@ -14,6 +14,8 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+pub use value::{six_decimals, values};
+
 use super::outlet::Outlet;
 use super::refusal::NOT_ABLE;
 use super::request::Request;

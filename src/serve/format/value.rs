@@ -9,7 +9,7 @@ use crate::db::ListedRow;
 use crate::nbia::dialect::{Column, DateFormat, EndpointDescription, Kind};
 
 /// The values of a row in the order of the table; `None` is null.
-pub(super) fn values<'row>(
+pub fn values<'row>(
     endpoint: &'static EndpointDescription,
     row: &'row ListedRow,
 ) -> impl Iterator<Item = (&'static Column, Option<Cow<'row, str>>)> {
@@ -49,7 +49,7 @@ fn for_people<'row>(column: &Column, text: Cow<'row, str>) -> Cow<'row, str> {
     match column.keyword {
         "StudyDescription" | "SeriesDescription" => text.replace(|letter| !is_plain(letter), "").into(),
         "Manufacturer" => text.replace(',', " ").into(),
-        "SeriesNumber" if is_number(&text) => six_decimals(&text).into(),
+        "SeriesNumber" => six_decimals(&text).into(),
         "DateReleased" => java_date(&text).map_or(text, Cow::Owned),
         "SubmissionTimestamp" => DateFormat::Timestamp.from_iso(&text).into(),
         _ => text,
@@ -60,8 +60,11 @@ fn is_plain(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || matches!(letter, ' ' | '.' | '-')
 }
 
-/// `1` → `1.000000`, as the column of the database has it.
-fn six_decimals(number: &str) -> String {
+/// `1` → `1.000000`, as the column of the archive's database has it; what is no number stays as it is.
+pub fn six_decimals(number: &str) -> String {
+    if !is_number(number) {
+        return number.to_owned();
+    }
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     format!("{whole}.{fraction:0<6}")
 }
@@ -89,6 +92,7 @@ mod tests {
     fn what_is_meant_for_people_is_spelled_for_them() {
         assert_eq!(six_decimals("1"), "1.000000");
         assert_eq!(six_decimals("-2.5"), "-2.500000");
+        assert_eq!(six_decimals("2a"), "2a");
         // the date of a stored answer (python-samples/NBIA_API_Python_Examples.ipynb)
         assert_eq!(java_date("2013-11-04 11:45:52").as_deref(), Some("Mon Nov 04 11:45:52 UTC 2013"));
         assert_eq!(java_date("2013-11-04").as_deref(), Some("Mon Nov 04 00:00:00 UTC 2013"));

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tempfile::NamedTempFile;
 
-use super::super::print;
+use super::print;
 
 /// Names of standard output.
 const STANDARD: [&str; 2] = ["-", "/dev/stdout"];
@@ -78,6 +78,17 @@ impl Paper {
             file.persist(&path).with_context(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())
+    }
+}
+
+/// For writers that want to write by themselves, of what no terminal shows.
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.end.writer().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.end.writer().flush()
     }
 }
 
@@ -155,6 +166,12 @@ fn followed(path: &Path) -> PathBuf {
         path = path.parent().unwrap_or(Path::new("")).join(link);
     }
     path
+}
+
+/// Whether an error only tells that a reader has seen enough.
+pub(super) fn is_closed(error: &anyhow::Error) -> bool {
+    let is_closed_pipe = |error: &io::Error| error.kind() == io::ErrorKind::BrokenPipe;
+    error.is::<Closed>() || error.chain().any(|cause| cause.downcast_ref().is_some_and(is_closed_pipe))
 }
 
 fn closed(error: io::Error) -> anyhow::Error {
