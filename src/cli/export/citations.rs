@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::super::exit::{Exit, UsageError};
+use super::super::exit::Exit;
 use super::super::paper::Paper;
 use super::super::print;
-use super::Source;
 use super::arguments::{CitationFormat, Citations, Format};
 use super::table::{Cell, Column, Kind, Lines, Table};
+use super::{Source, contradiction};
 use crate::dicom::Series;
 
 const COLUMNS: [Column; 7] = [
@@ -45,10 +45,7 @@ type Cited = BTreeMap<Terms, Amount>;
 
 pub(super) async fn run(mut source: Source, command: &Citations, json: bool) -> anyhow::Result<Exit> {
     let format = match command.format {
-        Some(other) if json && other != CitationFormat::Json => {
-            let text = "--json and another --format contradict each other: leave one of them out";
-            return Err(UsageError(text.to_owned()).into());
-        }
+        Some(other) if json && other != CitationFormat::Json => return Err(contradiction().into()),
         None if json => CitationFormat::Json,
         format => format.unwrap_or(CitationFormat::Csv),
     };

@@ -8,7 +8,7 @@ use super::super::print;
 use super::super::statement::time;
 use super::arguments::{Columns, Format, Metadata};
 use super::table::{Cell, Column, Kind, Table};
-use super::{Mirror, Source};
+use super::{Mirror, Source, contradiction};
 use crate::db::{ListedRow, Placement, RecordedSeries};
 use crate::dicom::{Uid, sop_class_name};
 use crate::mirror::SeriesPath;
@@ -55,9 +55,7 @@ pub(super) async fn run(mut source: Source, command: &Metadata, json: bool) -> a
 
 fn format(command: &Metadata, json: bool) -> Result<Format, UsageError> {
     match command.format {
-        Some(other) if json && other != Format::Json => Err(UsageError(
-            "--json and another --format contradict each other: leave one of them out".to_owned(),
-        )),
+        Some(other) if json && other != Format::Json => Err(contradiction()),
         None if json => Ok(Format::Json),
         format => Ok(format.unwrap_or(Format::Csv)),
     }

@@ -72,6 +72,11 @@ fn refuse_json(json: bool, what: &str) -> Result<(), UsageError> {
     Err(UsageError(format!("{what} has no form in JSON: leave --json out, or print `export catalogue`")))
 }
 
+/// `--json` beside a format of another kind.
+fn contradiction() -> UsageError {
+    UsageError("--json and another --format contradict each other: leave one of them out".to_owned())
+}
+
 /// What an export is made of.
 struct Source {
     mirror: Mirror,
