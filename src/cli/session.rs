@@ -1,5 +1,6 @@
 //! What every command that works on a mirror needs: configuration, client, cycle, signals, someone who watches.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fs;
 use std::future::Future;
@@ -103,7 +104,7 @@ pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Res
 
 /// What flags select; none stands for everything that is recorded.
 pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
-    let series = with_manifests(&flags.series, &flags.manifest)?;
+    let series = with_manifests(flags.series.iter().cloned(), &flags.manifest)?;
     let selection = Selection {
         all_collections: flags.all_collections,
         collections: flags.collection.iter().map(CollectionName::new).collect(),
@@ -130,15 +131,15 @@ pub(super) fn local_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<Sel
 
 /// A [[select]] table with its manifests read.
 fn select(select: &Select) -> anyhow::Result<Selection> {
-    let series = with_manifests(&select.selection.series, &select.manifests)?;
+    let series = with_manifests(select.selection.series.iter().cloned(), &select.manifests)?;
     Ok(Selection { series, ..select.selection.clone() })
 }
 
 fn with_manifests(
-    series: &[SeriesInstanceUid],
+    series: impl Iterator<Item = SeriesInstanceUid>,
     manifests: &[PathBuf],
-) -> anyhow::Result<Vec<SeriesInstanceUid>> {
-    let mut series = series.to_vec();
+) -> anyhow::Result<BTreeSet<SeriesInstanceUid>> {
+    let mut series: BTreeSet<_> = series.collect();
     for path in manifests {
         series.extend(manifest(path)?);
     }

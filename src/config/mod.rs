@@ -396,7 +396,7 @@ fn selections(file: &File) -> Vec<Select> {
             collections: table.collection.clone(),
             patients: table.patient.clone(),
             studies: table.study.clone(),
-            series: table.series.clone(),
+            series: table.series.iter().cloned().collect(),
             shared_lists: table.shared_list.clone(),
             modalities: table.modality.clone(),
             body_parts: table.body_part.clone(),

@@ -9,6 +9,7 @@ mod catalogue;
 mod columns;
 #[cfg(test)]
 mod fixture;
+mod finds;
 mod history;
 mod instance;
 mod job;
@@ -46,6 +47,7 @@ use crate::dicom::Shard;
 pub use crate::dicom::Records;
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
+pub use finds::{DoubtfulFile, Finds, FoundInstance, FoundSeries};
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
 pub use job::{Failure, JobState, Order, SeriesJob};
 pub use listing::{EachRow, ListedRow, Released, ServedFilter, ServedInstance, ServedSeries};

@@ -6,6 +6,7 @@
 mod arrival;
 mod error;
 mod figures;
+pub mod local;
 mod repair;
 mod series_zip;
 mod single;

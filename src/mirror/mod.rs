@@ -8,6 +8,7 @@ mod directory;
 #[cfg(test)]
 mod fixture;
 mod grouped;
+mod intake;
 mod lanes;
 pub mod layout;
 mod medium;
@@ -25,6 +26,7 @@ mod verify;
 
 pub use commit::{CommitError, Placed};
 pub use grouped::Grouped;
+pub use intake::{Intake, IntakeError};
 pub use lanes::{LANES, md5_of_each};
 pub use layout::SeriesPath;
 pub use medium::what_follows;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::Path;
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -135,6 +136,23 @@ impl Incoming {
         Ok(())
     }
 
+    /// Prepares for a file that lies there with all that it has: the MD5 of a large one waits for no other.
+    pub(super) fn expect_its_length(&mut self) -> io::Result<()> {
+        let is_large = self.file.metadata()?.len() > LARGEST_WAITING;
+        self.digests.md5 = is_large.then(Md5::new);
+        Ok(())
+    }
+
+    /// Digests the next bytes of a file that lies there with all that it has.
+    pub(super) fn note(&mut self, bytes: &[u8]) {
+        self.digests.update(bytes);
+    }
+
+    /// The file, as far as it has come; whoever reads in it says where.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Takes the MD5 of what has come of a file that turns out to be too large to wait; it leaves the file at its end.
     fn catch_up(&mut self) -> io::Result<()> {
         self.file.rewind()?;
@@ -215,6 +233,15 @@ impl Staging {
         let name = format!("incoming-{}", self.incoming);
         let file = self.directory.create(&name).map_err(|source| self.fault(source))?;
         Ok(Incoming { file, name, digests })
+    }
+
+    /// Begins with a file that lies at a path of the same file system, under a second name.
+    pub(super) fn begin_linked(&mut self, path: &Path) -> io::Result<Incoming> {
+        self.incoming += 1;
+        let name = format!("incoming-{}", self.incoming);
+        self.directory.link_from(path, &name)?;
+        let file = self.directory.read(&name)?;
+        Ok(Incoming { file, name, digests: Digests::default() })
     }
 
     /// Gives a file that arrived whole its name.

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use crate::dicom::{CollectionName, PatientId, Series, SeriesInstanceUid, StudyInstanceUid};
 use crate::nbia::Scope;
 
+/// What to list a collection takes at least, and is asked again for now and then.
+const REQUESTS_OF_A_COLLECTION: usize = 4;
+
 /// A set of series; an empty list does not narrow.
 ///
 /// Texts match without regard to case, as the service compares them; UIDs match exactly.
@@ -17,7 +20,7 @@ pub struct Selection {
     pub collections: Vec<CollectionName>,
     pub patients: Vec<PatientId>,
     pub studies: Vec<StudyInstanceUid>,
-    pub series: Vec<SeriesInstanceUid>,
+    pub series: BTreeSet<SeriesInstanceUid>,
     /// Lists of series that the service keeps under a name; they widen `series` once the service has been asked.
     pub shared_lists: Vec<String>,
     pub modalities: Vec<String>,
@@ -50,7 +53,8 @@ impl Selection {
     ///
     /// A service that cannot be asked for single series (`asks_for_series`) is asked for what they lie in.
     pub fn scopes(&self, asks_for_series: AsksForSeries) -> Vec<Scope> {
-        if !self.series.is_empty() && asks_for_series == AsksForSeries::ByUid {
+        let by_uid = asks_for_series == AsksForSeries::ByUid && !self.is_cheaper_by_collection();
+        if !self.series.is_empty() && by_uid {
             let of = |series: &SeriesInstanceUid| Scope {
                 series_instance_uid: Some(series.clone()),
                 ..Scope::default()
@@ -82,6 +86,13 @@ impl Selection {
                 ..Scope::default()
             })
             .collect()
+    }
+
+    /// Whether to list whole collections takes fewer requests than to ask for each series in them.
+    fn is_cheaper_by_collection(&self) -> bool {
+        let is_by_collection =
+            !self.collections.is_empty() && self.patients.is_empty() && self.studies.is_empty();
+        is_by_collection && self.series.len() > self.collections.len() * REQUESTS_OF_A_COLLECTION
     }
 
     /// Whether a series lies where it looks.
@@ -218,7 +229,7 @@ mod tests {
         let scopes: Vec<_> = selection.scopes(AsksForSeries::ByUid).iter().map(describe).collect();
         assert_eq!(scopes.len(), 4);
         assert_eq!(scopes[0], "patient `p1` of collection `A`");
-        let exact = Selection { series: vec![SeriesInstanceUid::parse("1.2.3").unwrap()], ..selection };
+        let exact = Selection { series: [SeriesInstanceUid::parse("1.2.3").unwrap()].into(), ..selection };
         let scopes = |how| exact.scopes(how).iter().map(describe).collect::<Vec<_>>();
         assert_eq!(scopes(AsksForSeries::ByUid), ["series 1.2.3"]);
         assert_eq!(scopes(AsksForSeries::ByStudy).len(), 4);

@@ -90,9 +90,11 @@ fn each_row(reader: &Reader, request: &Request, each: EachRow<'_>) -> Result<(),
         | Endpoint::SpeciesCounts => each_count(reader, request, &filter, each),
         // nobody has shared a list with a mirror
         Endpoint::SharedList => Ok(()),
-        Endpoint::Image | Endpoint::ImageWithMd5Hash | Endpoint::SingleImage | Endpoint::Md5Hierarchy => {
-            Ok(()) // no lists
-        }
+        Endpoint::Image
+        | Endpoint::ImageWithMd5Hash
+        | Endpoint::SingleImage
+        | Endpoint::Md5Hierarchy
+        | Endpoint::ImageMd5 => Ok(()), // no lists
     }
 }
 
