@@ -112,6 +112,7 @@ pub(super) fn optional_selections(flags: &SelectionFlags) -> anyhow::Result<Vec<
         studies: flags.study.clone(),
         series,
         shared_lists: flags.shared_list.clone(),
+        lie_in: None,
         modalities: flags.modality.clone(),
         body_parts: flags.body_part.clone(),
         manufacturers: flags.manufacturer.clone(),

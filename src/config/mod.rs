@@ -398,6 +398,7 @@ fn selections(file: &File) -> Vec<Select> {
             studies: table.study.clone(),
             series: table.series.iter().cloned().collect(),
             shared_lists: table.shared_list.clone(),
+            lie_in: None,
             modalities: table.modality.clone(),
             body_parts: table.body_part.clone(),
             manufacturers: table.manufacturer.clone(),

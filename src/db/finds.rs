@@ -169,11 +169,11 @@ impl Finds {
         Ok(())
     }
 
-    /// The next series after a row; none is the end.
+    /// The next series after a row that are to be taken; none is the end.
     pub fn series(&self, after: i64, most: u32) -> Result<Vec<FoundSeries>, Error> {
         let sql = "SELECT series_id, series_instance_uid, count(*), sum(files), sum(size_bytes) FROM
                        (SELECT series_id, sop_instance_uid, count(*) AS files, max(size_bytes) AS size_bytes
-                        FROM found WHERE series_id IN (SELECT series_id FROM series WHERE series_id > ?1
+                        FROM found WHERE series_id IN (SELECT series_id FROM series WHERE is_wanted AND series_id > ?1
                             ORDER BY series_id LIMIT ?2)
                         GROUP BY series_id, sop_instance_uid)
                    JOIN series USING (series_id) GROUP BY series_id ORDER BY series_id";

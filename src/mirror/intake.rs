@@ -1,7 +1,7 @@
 //! Files that lie elsewhere on this machine, taken into a staging directory: cloned, copied or linked, and digested as
 //! they are there.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -19,6 +19,8 @@ pub enum Intake {
     Copy,
     /// A second name of the same file.
     Link,
+    /// A second name where that can be, else a copy: the first one goes when its series is placed.
+    Move,
 }
 
 /// Why a file cannot be taken.
@@ -45,25 +47,29 @@ impl Grouped {
         path: &Path,
         intake: Intake,
         passed: &mut dyn FnMut(u64),
-    ) -> Result<Incoming, IntakeError> {
-        let before = state_of(source)?;
-        let mut incoming = match intake {
-            Intake::Link => self.link(source, path)?,
-            Intake::Clone | Intake::Copy => self.begin()?,
+    ) -> Result<(Incoming, FileState), IntakeError> {
+        let before = FileState::of(source).map_err(IntakeError::Source)?;
+        let linked = match intake {
+            Intake::Link => Some(self.link(source, path)?),
+            Intake::Move => match self.link(source, path) {
+                Err(IntakeError::Link(_)) => None,
+                linked => Some(linked?),
+            },
+            Intake::Clone | Intake::Copy => None,
         };
-        let taken = match intake {
-            Intake::Link => read_through(&mut incoming, passed),
-            Intake::Clone if rustix::fs::ioctl_ficlone(incoming.file(), source).is_ok() => {
-                read_through(&mut incoming, passed)
-            }
-            Intake::Clone | Intake::Copy => self.copy(source, &mut incoming, passed),
+        let is_linked = linked.is_some();
+        let mut incoming = linked.map_or_else(|| self.begin(), Ok)?;
+        let is_there = is_linked
+            || (intake != Intake::Copy && rustix::fs::ioctl_ficlone(incoming.file(), source).is_ok());
+        let taken = if is_there {
+            read_through(&mut incoming, passed)
+        } else {
+            self.copy(source, &mut incoming, passed)
         };
-        let is_same = state_of(source).and_then(|after| match after == before {
-            true => Ok(()),
-            false => Err(IntakeError::Changed),
-        });
+        let after = FileState::of(source).map_err(IntakeError::Source);
+        let is_same = after.and_then(|after| if after == before { Ok(()) } else { Err(IntakeError::Changed) });
         match taken.and(is_same) {
-            Ok(()) => Ok(incoming),
+            Ok(()) => Ok((incoming, before)),
             Err(error) => {
                 self.staging().discard(incoming)?;
                 Err(error)
@@ -88,8 +94,8 @@ impl Grouped {
     fn link(&mut self, source: &File, path: &Path) -> Result<Incoming, IntakeError> {
         let incoming = self.staging().begin_linked(path).map_err(IntakeError::Link)?;
         // whoever has put another file in its place meanwhile has given that one a second name
-        let (linked, opened) = (state_of(incoming.file())?, state_of(source)?);
-        if (linked.device, linked.inode) == (opened.device, opened.inode) {
+        let inode = |file: &File| file.metadata().map(|found| (found.dev(), found.ino()));
+        if inode(incoming.file()).is_ok_and(|linked| inode(source).is_ok_and(|opened| opened == linked)) {
             return Ok(incoming);
         }
         self.staging().discard(incoming)?;
@@ -98,22 +104,38 @@ impl Grouped {
 }
 
 /// What shows that a file is another one, or was written to.
-#[derive(PartialEq, Eq)]
-struct FileState {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileState {
     device: u64,
     inode: u64,
     size_bytes: u64,
     modified: (i64, i64),
 }
 
-fn state_of(file: &File) -> Result<FileState, IntakeError> {
-    let found = file.metadata().map_err(IntakeError::Source)?;
-    Ok(FileState {
-        device: found.dev(),
-        inode: found.ino(),
-        size_bytes: found.len(),
-        modified: (found.mtime(), found.mtime_nsec()),
-    })
+impl FileState {
+    fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|found| Self::from(&found))
+    }
+
+    /// Removes the file at a path if it is still the one that was taken; whether it was.
+    pub fn remove(&self, path: &Path) -> io::Result<bool> {
+        let is_the_same = Self::from(&path.symlink_metadata()?) == *self;
+        if is_the_same {
+            std::fs::remove_file(path)?;
+        }
+        Ok(is_the_same)
+    }
+}
+
+impl From<&Metadata> for FileState {
+    fn from(found: &Metadata) -> Self {
+        Self {
+            device: found.dev(),
+            inode: found.ino(),
+            size_bytes: found.len(),
+            modified: (found.mtime(), found.mtime_nsec()),
+        }
+    }
 }
 
 /// Digests a file that lies in the staging directory with all that it has.

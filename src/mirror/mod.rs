@@ -26,7 +26,7 @@ mod verify;
 
 pub use commit::{CommitError, Placed};
 pub use grouped::Grouped;
-pub use intake::{Intake, IntakeError};
+pub use intake::{FileState, Intake, IntakeError};
 pub use lanes::{LANES, md5_of_each};
 pub use layout::SeriesPath;
 pub use medium::what_follows;

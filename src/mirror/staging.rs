@@ -213,6 +213,11 @@ impl Staging {
         &self.instances
     }
 
+    /// Bytes of what is staged so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.instances.values().map(|instance| instance.size_bytes).sum()
+    }
+
     /// SHA-256 of the licence text, when one came.
     pub fn license(&self) -> Option<[u8; 32]> {
         self.license

@@ -23,6 +23,8 @@ pub struct Selection {
     pub series: BTreeSet<SeriesInstanceUid>,
     /// Lists of series that the service keeps under a name; they widen `series` once the service has been asked.
     pub shared_lists: Vec<String>,
+    /// The collection in which all of `series` are known to lie; where they are many it is listed whole.
+    pub lie_in: Option<CollectionName>,
     pub modalities: Vec<String>,
     pub body_parts: Vec<String>,
     pub manufacturers: Vec<String>,
@@ -53,8 +55,11 @@ impl Selection {
     ///
     /// A service that cannot be asked for single series (`asks_for_series`) is asked for what they lie in.
     pub fn scopes(&self, asks_for_series: AsksForSeries) -> Vec<Scope> {
-        let by_uid = asks_for_series == AsksForSeries::ByUid && !self.is_cheaper_by_collection();
-        if !self.series.is_empty() && by_uid {
+        let is_worth_a_list = self.series.len() > REQUESTS_OF_A_COLLECTION;
+        if let Some(collection) = self.lie_in.clone().filter(|_| is_worth_a_list) {
+            return vec![Scope { collection: Some(collection), ..Scope::default() }];
+        }
+        if !self.series.is_empty() && asks_for_series == AsksForSeries::ByUid {
             let of = |series: &SeriesInstanceUid| Scope {
                 series_instance_uid: Some(series.clone()),
                 ..Scope::default()
@@ -86,13 +91,6 @@ impl Selection {
                 ..Scope::default()
             })
             .collect()
-    }
-
-    /// Whether to list whole collections takes fewer requests than to ask for each series in them.
-    fn is_cheaper_by_collection(&self) -> bool {
-        let is_by_collection =
-            !self.collections.is_empty() && self.patients.is_empty() && self.studies.is_empty();
-        is_by_collection && self.series.len() > self.collections.len() * REQUESTS_OF_A_COLLECTION
     }
 
     /// Whether a series lies where it looks.

@@ -12,7 +12,7 @@ use super::super::error::Error;
 use super::super::unpack::{Entry, ZipStream};
 use super::{LIMITS, identify_file, open};
 use crate::dicom::{SeriesInstanceUid, SopInstanceUid};
-use crate::mirror::{Grouped, Incoming, Intake, IntakeError, Staging, StagingError};
+use crate::mirror::{FileState, Grouped, Incoming, Intake, IntakeError, Staging, StagingError};
 use crate::nbia::{self, chain};
 
 /// A file, or an entry of a ZIP by its number, that says it is an instance of the series.
@@ -49,6 +49,8 @@ pub struct Gathered {
     pub contested: BTreeMap<SopInstanceUid, Vec<usize>>,
     /// Files that are not taken.
     pub doubtful: Vec<Doubt>,
+    /// How each plain file was when it was taken.
+    pub states: BTreeMap<usize, FileState>,
 }
 
 struct Gathering<'a> {
@@ -60,6 +62,7 @@ struct Gathering<'a> {
     taken: BTreeMap<SopInstanceUid, Vec<usize>>,
     contested: BTreeMap<SopInstanceUid, Vec<usize>>,
     doubtful: Vec<Doubt>,
+    states: BTreeMap<usize, FileState>,
 }
 
 /// Stages files of a series; entries of one ZIP stand one behind the other.
@@ -81,13 +84,14 @@ pub fn gather(
         taken: BTreeMap::new(),
         contested: BTreeMap::new(),
         doubtful: Vec::new(),
+        states: BTreeMap::new(),
     };
     let numbered: Vec<_> = files.iter().enumerate().collect();
     for same_path in numbered.chunk_by(|(_, one), (_, other)| one.path == other.path) {
         gathering.take_all(same_path)?;
     }
-    let Gathering { grouped, taken, contested, doubtful, .. } = gathering;
-    Ok(Gathered { staging: grouped.end()?.0, taken, contested, doubtful })
+    let Gathering { grouped, taken, contested, doubtful, states, .. } = gathering;
+    Ok(Gathered { staging: grouped.end()?.0, taken, contested, doubtful, states })
 }
 
 /// Takes those of the contesting files that have the MD5 which the service tells of the instance; the others are doubtful.
@@ -98,7 +102,7 @@ pub fn settle(
     md5: [u8; 16],
     intake: Intake,
 ) -> Result<Gathered, Error> {
-    let Gathered { mut staging, mut taken, mut contested, mut doubtful } = gathered;
+    let Gathered { mut staging, mut taken, mut contested, mut doubtful, mut states } = gathered;
     let (instance, candidates) = contest;
     contested.remove(instance);
     let (progress, stop) = (AtomicU64::new(0), CancellationToken::new());
@@ -109,6 +113,7 @@ pub fn settle(
         staging = found.staging;
         if staging.instances().get(instance).is_some_and(|staged| staged.md5 == md5) {
             right.push(*candidate);
+            states.extend(found.states.into_values().map(|state| (*candidate, state)));
         } else {
             let told = found.doubtful.into_iter().next().map(|doubt| doubt.reason);
             let reason = told.unwrap_or_else(|| OTHER_MD5.to_owned());
@@ -120,7 +125,16 @@ pub fn settle(
         staging = gather(staging, std::slice::from_ref(&files[*first]), intake, &progress, &stop)?.staging;
         taken.insert(instance.clone(), right);
     }
-    Ok(Gathered { staging, taken, contested, doubtful })
+    Ok(Gathered { staging, taken, contested, doubtful, states })
+}
+
+impl Gathered {
+    /// Takes an instance back, and its files with it.
+    pub fn take_back(&mut self, instance: &SopInstanceUid, reason: &str) -> Result<(), StagingError> {
+        let files = self.taken.remove(instance).into_iter().chain(self.contested.remove(instance)).flatten();
+        self.doubtful.extend(files.map(|file| Doubt { file, reason: reason.to_owned() }));
+        self.staging.remove(instance)
+    }
 }
 
 impl Gathering<'_> {
@@ -132,7 +146,10 @@ impl Gathering<'_> {
         }
         if file.entry.is_none() {
             return match self.take(&file.path) {
-                Ok((incoming, instance)) => self.keep(*first, incoming, instance),
+                Ok((incoming, instance, state)) => {
+                    self.states.insert(*first, state);
+                    self.keep(*first, incoming, instance)
+                }
                 Err(error) => self.doubt(&[*first], error),
             };
         }
@@ -144,16 +161,16 @@ impl Gathering<'_> {
         }
     }
 
-    fn take(&mut self, path: &Path) -> Result<(Incoming, SopInstanceUid), Error> {
+    fn take(&mut self, path: &Path) -> Result<(Incoming, SopInstanceUid, FileState), Error> {
         let file = open(path).map_err(IntakeError::Source)?;
         let progress = self.progress;
         let mut passed = |amount| {
             progress.fetch_add(amount, Ordering::Relaxed);
         };
-        let incoming = self.grouped.take(&file, path, self.intake, &mut passed)?;
+        let (incoming, state) = self.grouped.take(&file, path, self.intake, &mut passed)?;
         let found = identify_file(incoming.file()).ok();
         match found.filter(|header| header.series_instance_uid == self.series) {
-            Some(header) => Ok((incoming, header.sop_instance_uid)),
+            Some(header) => Ok((incoming, header.sop_instance_uid, state)),
             None => {
                 self.grouped.staging().discard(incoming)?;
                 Err(IntakeError::Changed.into())
