@@ -7,7 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::grouped::Grouped;
-use super::staging::{Incoming, READ_PIECE, StagingError};
+use super::staging::{Incoming, READ_PIECE, StagingError, has_digests_of};
+use crate::dicom::Instance;
 
 /// How the bytes of a file come into the mirror.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,6 +116,13 @@ pub struct FileState {
 impl FileState {
     fn of(file: &File) -> io::Result<Self> {
         file.metadata().map(|found| Self::from(&found))
+    }
+
+    /// The state of a file that has the bytes of an instance; none of one that has others, or was changed meanwhile.
+    pub fn of_same(file: &File, instance: &Instance) -> io::Result<Option<Self>> {
+        let before = Self::of(file)?;
+        let is_the_same = before.size_bytes == instance.size_bytes && has_digests_of(file, instance)?;
+        Ok(Some(before).filter(|_| is_the_same).filter(|before| Self::of(file).is_ok_and(|after| after == *before)))
     }
 
     /// Removes the file at a path if it is still the one that was taken; whether it was.

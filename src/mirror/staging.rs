@@ -355,12 +355,13 @@ fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
     let name = file_name(&instance.sop_instance_uid);
     // one of another length is not read: it may be longer than anybody waits
     let is_as_long = directory.file_size(&name).is_ok_and(|length| length == Some(instance.size_bytes));
-    let digests = || directory.read(&name).and_then(Digests::of);
-    let is_the_same = |digests: Digests| {
-        let (arrived, md5) = digests.finish(instance.sop_instance_uid.clone());
-        arrived == instance.into() && md5 == Some(instance.md5)
-    };
-    is_as_long && digests().is_ok_and(is_the_same)
+    is_as_long && directory.read(&name).and_then(|file| has_digests_of(file, instance)).unwrap_or(false)
+}
+
+/// Whether a file has the digests of an instance.
+pub(super) fn has_digests_of(file: impl Read, instance: &Instance) -> io::Result<bool> {
+    let (arrived, md5) = Digests::of(file)?.finish(instance.sop_instance_uid.clone());
+    Ok(arrived == instance.into() && md5 == Some(instance.md5))
 }
 
 #[cfg(test)]

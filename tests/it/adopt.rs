@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::catalogue::{COLLECTION, Catalogue, SampleSeries};
-use crate::support::fake_tcia::FakeTcia;
+use crate::support::fake_tcia::{FakeTcia, Fault};
 use crate::support::program::{Ended, Lab, is_instance, tree, wait_until};
 use crate::support::sound::assert_sound;
 
@@ -302,12 +302,15 @@ fn the_ugly_files_of_a_real_disk_are_each_named_or_passed_over() {
     let ended = stage.adopt(&[]).assert_code(3);
 
     let summary = ended.summary();
-    assert_eq!(summary["adopted"], 2, "{ended:?}");
+    assert_eq!(summary["adopted"], 3, "{ended:?}");
     assert_eq!(summary["skipped"], 3);
+    assert_eq!(summary["not_dicom"], 6, "a table, three licences, .DS_Store and an empty file");
     assert_eq!(summary["duplicates"], 2, "the same bytes under another name");
     let named: Vec<_> = events(&ended, "doubtful").iter().map(|line| line["path"].clone()).collect();
-    assert_eq!(named.len(), 3, "{ended:?}");
-    assert!(named[0].as_str().unwrap().ends_with("cut.dcm"), "{named:?}");
+    // the same image without its preamble is not what the service has
+    let named: Vec<_> = named.iter().map(|path| path.as_str().unwrap().rsplit('/').next().unwrap()).collect();
+    assert_eq!(named, ["cut.dcm", "bare.dcm"], "{ended:?}");
+    stage.assert_adopted();
 }
 
 #[test]
@@ -517,4 +520,130 @@ fn an_adoption_that_is_killed_goes_on_and_loses_nothing() {
 
 fn instances_placed(lab: &Lab) -> usize {
     if lab.root().exists() { instances(&lab.root()).len() } else { 0 }
+}
+
+#[test]
+fn what_is_wrong_and_cannot_be_told_apart_is_not_taken_at_all() {
+    let stage = Stage::small();
+    let mut files = heap(&stage.catalogue);
+    *files[5].1.last_mut().unwrap() ^= 1;
+    stage.lay(&files);
+    stage.fake.script("getMD5HashForImage", "", None, Fault::Answer(404, Vec::new(), b"no such thing".to_vec()));
+
+    let ended = stage.adopt(&[]).assert_code(3);
+
+    let doubtful = events(&ended, "doubtful");
+    assert_eq!(doubtful.len(), 1, "{ended:?}");
+    assert_eq!(doubtful[0]["series_instance_uid"], "1.2.826.1.1.2");
+    assert!(doubtful[0]["reason"].as_str().unwrap().contains("MD5 over"), "{doubtful:?}");
+    assert_eq!(ended.summary()["adopted"], 2);
+    stage.lab.run(&["resume"]).assert_code(0);
+    assert!(instances(&stage.lab.root()) == stage.catalogue.expected_tree(false));
+    assert_eq!(stage.fake.requests_of("getImage").len(), 1);
+    assert_sound(&stage.lab.root());
+}
+
+#[test]
+fn an_instance_that_the_service_does_not_list_of_its_series_is_left_out() {
+    let stage = Stage::small();
+    stage.lay(&tcia_utils(&stage.catalogue));
+    let stranger = SampleSeries::new(("TEST-0001", "TEST-0001"), "1.2.826.1.1", "1.2.826.1.1.3", 9, 700);
+    write(&stage.folder().join("stranger"), &stranger.files["1.2.826.1.1.3.9"]);
+
+    let ended = stage.adopt(&[]).assert_code(3);
+
+    let doubtful = events(&ended, "doubtful");
+    assert_eq!(doubtful.len(), 1, "{ended:?}");
+    assert!(doubtful[0]["path"].as_str().unwrap().ends_with("stranger"), "{doubtful:?}");
+    stage.assert_adopted();
+}
+
+#[test]
+fn a_series_about_which_the_service_says_nothing_keeps_no_other_from_being_adopted() {
+    let stage = Stage::in_dialect(Catalogue::small(3, 3, 2000), "nbia-v1");
+    stage.lay(&tcia_utils(&stage.catalogue));
+    let refused = Fault::Answer(500, Vec::new(), b"trouble".to_vec());
+    stage.fake.script("getSOPInstanceUIDs", "1.2.826.1.1.2", None, refused);
+
+    let ended = stage.adopt(&[]).assert_code(3);
+
+    assert_eq!(events(&ended, "doubtful")[0]["series_instance_uid"], "1.2.826.1.1.2", "{ended:?}");
+    assert_eq!(ended.summary()["adopted"], 2);
+    assert_sound(&stage.lab.root());
+    stage.fake.heal();
+    stage.adopt(&[]).assert_code(0);
+    assert!(instances(&stage.lab.root()) == stage.catalogue.expected_tree(false));
+}
+
+#[test]
+fn a_service_that_is_down_ends_it_and_nothing_is_believed() {
+    let stage = Stage::small();
+    stage.lay(&tcia_utils(&stage.catalogue));
+    stage.fake.script("getMD5Hierarchy", "", None, Fault::Answer(503, Vec::new(), Vec::new()));
+    stage.fake.script("getCollectionValues", "", None, Fault::Answer(503, Vec::new(), Vec::new()));
+
+    stage.adopt(&["--move"]).assert_code(1);
+
+    assert!(tree(&stage.lab.root()).is_empty());
+    assert_eq!(tree(&stage.folder()).len(), 12);
+    assert_sound(&stage.lab.root());
+    stage.fake.heal();
+    stage.adopt(&["--move"]).assert_code(0);
+    stage.assert_adopted();
+}
+
+#[test]
+fn too_little_free_space_ends_it_before_anything_is_written() {
+    let stage = Stage::small();
+    stage.lay(&tcia_utils(&stage.catalogue));
+    stage.lab.configure("[disk]\nmin_free = \"900PB\"");
+
+    let ended = stage.adopt(&[]).assert_code(1);
+
+    assert!(ended.stderr.contains("must stay free"), "{}", ended.stderr);
+    assert!(tree(&stage.lab.root()).is_empty());
+    stage.lab.configure("");
+    stage.adopt(&[]).assert_code(0);
+    stage.assert_adopted();
+}
+
+#[test]
+fn what_may_not_be_read_is_named_and_the_rest_is_adopted() {
+    let stage = Stage::small();
+    stage.lay(&tcia_utils(&stage.catalogue));
+    let set = |path: PathBuf, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    write(&stage.folder().join("closed/inside.dcm"), stage.file(0, 0));
+    set(stage.folder().join("1.2.826.1.1.1/1-1.dcm"), 0);
+    set(stage.folder().join("closed"), 0);
+
+    let ended = stage.lab.run_as_nobody(&["--json", "adopt", stage.folder().to_str().unwrap()]).assert_code(3);
+
+    set(stage.folder().join("closed"), 0o755);
+    let doubtful = events(&ended, "doubtful");
+    let named: Vec<_> = doubtful.iter().map(|line| line["path"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
+    assert_eq!(named, ["closed", "1-1.dcm"], "{ended:?}");
+    assert!(doubtful.iter().all(|line| line["reason"].as_str().unwrap().contains("ermission denied")));
+    assert_eq!((&ended.summary()["adopted"], &ended.summary()["incomplete"]), (&json!(2), &json!(1)));
+}
+
+#[test]
+fn files_that_an_interrupted_move_has_left_are_removed_once_the_mirror_is_found_to_hold_them() {
+    let stage = Stage::small();
+    stage.lay(&tcia_utils(&stage.catalogue));
+    stage.adopt(&[]).assert_code(0);
+    // one that is another than in the mirror, and a series that is damaged there
+    let other = stage.folder().join("1.2.826.1.1.1/1-1.dcm");
+    let mut bytes = fs::read(&other).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    write(&other, &bytes);
+    let placed = instances(&stage.lab.root());
+    let damaged = placed.keys().find(|path| path.contains("1.2.826.1.1.2/")).unwrap();
+    write(&stage.lab.root().join(damaged), b"rotten");
+
+    let ended = stage.adopt(&["--move"]).assert_code(0);
+
+    assert_eq!(ended.summary()["removed"], 7, "{ended:?}");
+    let left: Vec<_> = tree(&stage.folder()).into_keys().collect();
+    assert_eq!(left.len(), 5, "{left:?}");
+    assert!(left.contains(&"1.2.826.1.1.1/1-1.dcm".to_owned()), "{left:?}");
 }

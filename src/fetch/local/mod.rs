@@ -6,6 +6,7 @@
 mod gather;
 mod look;
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -16,7 +17,8 @@ use rustix::fs::OFlags;
 pub use self::gather::{Contest, Doubt, Gathered, LocalFile, OTHER_MD5, gather, settle};
 pub use self::look::{Look, look};
 use super::unpack::Limits;
-use crate::dicom::{HeaderError, IdentifyingHeader, identify};
+use crate::dicom::{HeaderError, IdentifyingHeader, Instance, SeriesInstanceUid, SopInstanceUid, identify};
+use crate::mirror::FileState;
 
 /// How much of a file is looked at first; the usual image has its UIDs in it.
 const FIRST_LOOK: usize = 8 << 10;
@@ -63,4 +65,17 @@ fn identify_file(file: &File) -> Result<IdentifyingHeader, Unidentified> {
             Err(error) => return Err(Unidentified::Header(error)),
         }
     }
+}
+
+/// Removes a file if it is an instance of a series that is placed, with the same bytes; whether it was.
+pub fn remove_placed(
+    path: &Path,
+    series: &SeriesInstanceUid,
+    placed: &BTreeMap<SopInstanceUid, Instance>,
+) -> io::Result<bool> {
+    let file = open(path)?;
+    let Ok(header) = identify_file(&file) else { return Ok(false) };
+    let instance = placed.get(&header.sop_instance_uid).filter(|_| header.series_instance_uid == *series);
+    let Some(instance) = instance else { return Ok(false) };
+    FileState::of_same(&file, instance)?.map_or(Ok(false), |state| state.remove(path))
 }

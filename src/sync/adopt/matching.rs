@@ -10,6 +10,7 @@ use super::super::{Error, Event, chain};
 use super::{AdoptTotals, AdoptedSeries, Adoption, Done, Fate};
 use crate::db::{Finds, FoundSeries, JobState};
 use crate::dicom::{CollectionName, Series, SeriesInstanceUid};
+use crate::mirror::Intake;
 use crate::nbia::dialect::Parameter;
 use crate::nbia::{Client, Endpoint};
 use crate::plan::{Decision, Reason, Selection};
@@ -43,7 +44,7 @@ impl Cycle {
         while let Some((collection, series)) = finds.collection(after.as_ref())? {
             for selection in &selections {
                 if let Some(narrowed) = narrowed(selection, Some(&collection), &series) {
-                    self.match_some(finds, &narrowed, run_id, totals, &mut matched).await?;
+                    self.match_some(finds, (&narrowed, adoption.intake), run_id, totals, &mut matched).await?;
                 }
             }
             after = Some(collection);
@@ -56,7 +57,7 @@ impl Cycle {
             let series = page.into_iter().map(|(_, series)| series).collect();
             for selection in &selections {
                 if let Some(narrowed) = narrowed(selection, None, &series) {
-                    self.match_some(finds, &narrowed, run_id, totals, &mut matched).await?;
+                    self.match_some(finds, (&narrowed, adoption.intake), run_id, totals, &mut matched).await?;
                 }
             }
         }
@@ -92,27 +93,22 @@ impl Cycle {
     async fn match_some(
         &self,
         finds: &Finds,
-        selection: &Selection,
+        (selection, intake): (&Selection, Intake),
         run_id: Option<i64>,
         totals: &mut AdoptTotals,
         matched: &mut Matched,
     ) -> Result<(), Error> {
         let (mut kept, mut wanted) = (Vec::new(), Ok(()));
-        let mut visit = |planned: Planned<'_>| match planned.decision {
-            Decision::Fetch(_) | Decision::Keep(Reason::Parked(_)) => {
-                let noted = finds.want(&planned.series.series_instance_uid);
-                if wanted.is_ok() {
-                    wanted = noted;
-                }
+        // of a series that is placed an interrupted run may have left files that were to be moved
+        let moves = run_id.is_some() && intake == Intake::Move;
+        let mut visit = |planned: Planned<'_>| {
+            let is_kept = !matches!(planned.decision, Decision::Fetch(_) | Decision::Keep(Reason::Parked(_)));
+            if is_kept {
+                kept.push(kept_series(planned));
             }
-            Decision::Keep(_) | Decision::Withdrawn => kept.push(AdoptedSeries {
-                fate: Fate::Kept,
-                series_instance_uid: planned.series.series_instance_uid.to_string(),
-                instances: u64::from(planned.series.image_count.unwrap_or(0)),
-                bytes: planned.series.file_size.unwrap_or(0),
-                missing: Some(0),
-                reason: Some(planned.decision.reason()),
-            }),
+            if wanted.is_ok() && (!is_kept || moves) {
+                wanted = finds.want(&planned.series.series_instance_uid);
+            }
         };
         let plan = self.plan_whole(std::slice::from_ref(selection), run_id, &mut visit).await?;
         wanted?;
@@ -158,6 +154,17 @@ impl Cycle {
                 self.tell(Event::Adopted(series)).await;
             }
         }
+    }
+}
+
+fn kept_series(planned: Planned<'_>) -> AdoptedSeries {
+    AdoptedSeries {
+        fate: Fate::Kept,
+        series_instance_uid: planned.series.series_instance_uid.to_string(),
+        instances: u64::from(planned.series.image_count.unwrap_or(0)),
+        bytes: planned.series.file_size.unwrap_or(0),
+        missing: Some(0),
+        reason: Some(planned.decision.reason()),
     }
 }
 

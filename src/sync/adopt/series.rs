@@ -13,8 +13,8 @@ use super::proving::{Proof, Verdict};
 use super::{AdoptedSeries, Adoption, Done, Fate};
 use crate::db::{DoubtfulFile, Failure, Finds, SeriesJob};
 use crate::dicom::SeriesInstanceUid;
-use crate::fetch::local::{Doubt, Gathered, LocalFile, gather};
-use crate::mirror::{FileState, Intake};
+use crate::fetch::local::{Doubt, Gathered, LocalFile, gather, remove_placed};
+use crate::mirror::{FileState, Intake, Recorded, SeriesPath, check_series};
 
 /// What a series ended with.
 struct Ended {
@@ -34,7 +34,10 @@ impl Cycle {
         series: SeriesInstanceUid,
     ) -> Result<Done, Error> {
         self.guard_disk()?;
-        let Some(job) = self.db.claim_series(series, self.now()).await? else { return Ok(Done::default()) };
+        let Some(job) = self.db.claim_series(series.clone(), self.now()).await? else {
+            let moves = adoption.intake == Intake::Move;
+            return if moves { self.clear_kept(finds, series).await } else { Ok(Done::default()) };
+        };
         let found = finds.files(&job.series.series_instance_uid)?;
         let files: Arc<[_]> = found.into_iter().map(|(path, entry)| LocalFile { path, entry }).collect();
         let arrived = Arc::new(AtomicU64::new(0));
@@ -43,6 +46,14 @@ impl Cycle {
         self.progress.end(job.series_id);
         match outcome {
             Ok(ended) => self.tell_series(&files, ended).await,
+            // the others may still be proven
+            Err(Failed::Here(Error::Remote(error))) if error.is_of_one_answer() => {
+                let reason = format!("nothing proves it: {}", chain(&error));
+                self.db.fail(job.series_id, Failure::Requeue, reason.clone(), self.now()).await?;
+                let series = unproven(&job, reason);
+                let ended = Ended { series, duplicates: 0, doubts: Vec::new(), placed: Vec::new() };
+                self.tell_series(&files, ended).await
+            }
             Err(failed) => {
                 let error = match failed {
                     Failed::Fetch(error) => local(error),
@@ -110,6 +121,33 @@ impl Cycle {
         Ok(Ended { series, duplicates, doubts: doubtful, placed })
     }
 
+    /// Removes the files of a series that was placed before, once the tree is found to hold it as it is recorded.
+    async fn clear_kept(&self, finds: &Finds, series: SeriesInstanceUid) -> Result<Done, Error> {
+        let Some(known) = self.db.series(&series).await? else { return Ok(Done::default()) };
+        let Some((path, _, instances)) = self.db.placed(known.series_id).await? else {
+            return Ok(Done::default());
+        };
+        let license = self.db.placed_license(known.series_id).await?.map(|(_, sha256)| sha256);
+        let mut files = finds.files(&series)?;
+        files.retain(|(_, entry)| entry.is_none());
+        let (root, stop) = (Arc::clone(&self.root), self.halt.clone());
+        let clearing = move || {
+            let recorded = Recorded { instances: &instances, license };
+            let mut is_whole = true;
+            let place = SeriesPath::recorded(&path)?;
+            check_series(&root, &place, &recorded, &mut |_problem| is_whole = false);
+            if !is_whole {
+                warn!(series.uid = %series, "series {series} is damaged in the mirror: its files stay, `tcia-mirror verify --repair` mends it");
+                return None;
+            }
+            let placed = instances.into_iter().map(|one| (one.sop_instance_uid.clone(), one)).collect();
+            let files = files.into_iter().take_while(|_| !stop.is_cancelled());
+            Some(files.filter(|(path, _)| remove_placed(path, &series, &placed).unwrap_or(false)).count() as u64)
+        };
+        let removed = tokio::task::spawn_blocking(clearing).await.map_err(Error::Task)?;
+        Ok(Done { removed: removed.unwrap_or(0), ..Done::default() })
+    }
+
     /// Tells what became of a series and of its files, and removes those that have moved into the tree.
     async fn tell_series(&self, files: &[LocalFile], ended: Ended) -> Result<Done, Error> {
         let Ended { series, duplicates, doubts, placed } = ended;
@@ -140,6 +178,17 @@ impl Cycle {
         };
         self.tell(Event::Adopted(series)).await;
         Ok(done)
+    }
+}
+
+fn unproven(job: &SeriesJob, reason: String) -> AdoptedSeries {
+    AdoptedSeries {
+        fate: Fate::Doubtful,
+        series_instance_uid: job.series.series_instance_uid.to_string(),
+        instances: 0,
+        bytes: 0,
+        missing: None,
+        reason: Some(reason),
     }
 }
 
