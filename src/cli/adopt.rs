@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use indicatif::MultiProgress;
 use serde_json::json;
 
-use super::arguments::{Adopt, DownloadFlags, Global};
+use super::arguments::{Adopt, DownloadFlags, Global, IntakeFlags};
 use super::exit::{Exit, UsageError};
 use super::print;
 use super::session::{Session, configure, optional_selections, say_what_is_not_listed};
@@ -24,7 +24,7 @@ pub(super) async fn run(
     let adoption = Adoption {
         folder: folder(&command.folder, &config.root)?,
         selections: optional_selections(&command.selection)?,
-        intake: intake(&command),
+        intake: intake(&command.intake),
     };
     let mut session = Session::open(&config, global.json, bars).await?;
     let cycle = session.cycle.clone();
@@ -43,11 +43,11 @@ pub(super) async fn run(
     }
 }
 
-fn intake(command: &Adopt) -> Intake {
-    match command {
-        Adopt { copy: true, .. } => Intake::Copy,
-        Adopt { link: true, .. } => Intake::Link,
-        Adopt { moves: true, .. } => Intake::Move,
+fn intake(flags: &IntakeFlags) -> Intake {
+    match flags {
+        IntakeFlags { copy: true, .. } => Intake::Copy,
+        IntakeFlags { link: true, .. } => Intake::Link,
+        IntakeFlags { moves: true, .. } => Intake::Move,
         _ => Intake::Clone,
     }
 }
@@ -58,7 +58,9 @@ fn folder(named: &Path, root: &Path) -> Result<PathBuf, UsageError> {
     let cannot = |error: io::Error| UsageError(format!("cannot adopt from {shown}: {error}"));
     let folder = named.canonicalize().map_err(cannot)?;
     if !folder.is_dir() {
-        return Err(UsageError(format!("cannot adopt from {shown}: it is no directory; name the one it lies in")));
+        return Err(UsageError(format!(
+            "cannot adopt from {shown}: it is no directory; name the one it lies in"
+        )));
     }
     let root = real(root).map_err(cannot)?;
     if folder.starts_with(&root) || root.starts_with(&folder) {
@@ -138,9 +140,13 @@ fn summary(totals: &AdoptTotals, dry_run: bool) -> anyhow::Result<()> {
 
 fn sentence(totals: &AdoptTotals, dry_run: bool) -> String {
     let verb = if dry_run { "would adopt" } else { "adopted" };
-    let mut text = format!(
+    let removed = match totals.removed {
+        0 => String::new(),
+        files => format!(", {files} removed where they lay"),
+    };
+    format!(
         "{verb} {} series ({} instances, {}), kept {}, incomplete {} ({} instances missing), doubtful {}; looked at {} files: \
-         {} not DICOM, {} duplicates, {} skipped, {} doubtful; {} requests",
+         {} not DICOM, {} duplicates, {} skipped, {} doubtful{removed}; {} requests",
         totals.adopted,
         totals.instances,
         print::bytes(totals.bytes),
@@ -154,16 +160,14 @@ fn sentence(totals: &AdoptTotals, dry_run: bool) -> String {
         totals.skipped,
         totals.doubtful_files,
         totals.requests,
-    );
-    if totals.removed > 0 {
-        text += &format!("; removed {} files where they lay", totals.removed);
-    }
-    text
+    )
 }
 
 fn say_what_to_do(totals: &AdoptTotals, dry_run: bool) {
     if !dry_run && totals.incomplete + totals.doubtful > 0 {
-        print::talk("hint: `tcia-mirror resume` fetches what is missing of series that the service lists, and nothing twice");
+        print::talk(
+            "hint: `tcia-mirror resume` fetches what is missing of series that the service lists, and nothing twice",
+        );
     }
     if totals.doubtful_files > 0 {
         print::talk("hint: doubtful files were left where they are; nothing of them is in the mirror");

@@ -193,6 +193,21 @@ pub(super) struct Adopt {
     /// Where they lie, in whatever layout
     #[arg(value_name = "DIR")]
     pub(super) folder: PathBuf,
+    #[command(flatten)]
+    pub(super) intake: IntakeFlags,
+    /// Only say what would be adopted, what is missing and what is doubtful, by headers and lengths
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Series, and files, at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(super) parallel: Option<u32>,
+    #[command(flatten)]
+    pub(super) selection: SelectionFlags,
+}
+
+/// How the bytes come into the mirror: without any, shared by both files where the file system can, else copied.
+#[derive(Debug, Args)]
+pub(super) struct IntakeFlags {
     /// Copy every byte, also where the file system could share them between both files until one is changed
     #[arg(long, group = "intake")]
     pub(super) copy: bool,
@@ -204,14 +219,6 @@ pub(super) struct Adopt {
     /// taken stay
     #[arg(long = "move", group = "intake")]
     pub(super) moves: bool,
-    /// Only say what would be adopted, what is missing and what is doubtful, by headers and lengths
-    #[arg(long)]
-    pub(super) dry_run: bool,
-    /// Series, and files, at a time
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(super) parallel: Option<u32>,
-    #[command(flatten)]
-    pub(super) selection: SelectionFlags,
 }
 
 #[derive(Debug, Args)]

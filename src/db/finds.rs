@@ -156,7 +156,8 @@ impl Finds {
     /// Hands on what is doubtful or skipped, in the order of the paths, until nobody takes more.
     pub fn each_doubt(&self, each: &mut dyn FnMut(DoubtfulFile) -> ControlFlow<()>) -> Result<(), Error> {
         let connection = self.lock();
-        let sql = "SELECT folder.path, name, entry, reason, is_skipped FROM doubt JOIN folder USING (folder_id)
+        let sql =
+            "SELECT folder.path, name, entry, reason, is_skipped FROM doubt JOIN folder USING (folder_id)
                    ORDER BY folder.path, name, doubt.rowid";
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -225,14 +226,13 @@ impl Finds {
     }
 
     /// The next series after a row whose collection is not known, with their rows.
-    pub fn without_collection(
-        &self,
-        after: i64,
-        most: u32,
-    ) -> Result<Vec<(i64, SeriesInstanceUid)>, Error> {
-        let sql = "SELECT series_id, series_instance_uid FROM series WHERE collection IS NULL AND series_id > ?1
+    pub fn without_collection(&self, after: i64, most: u32) -> Result<Vec<(i64, SeriesInstanceUid)>, Error> {
+        let sql =
+            "SELECT series_id, series_instance_uid FROM series WHERE collection IS NULL AND series_id > ?1
                    ORDER BY series_id LIMIT ?2";
-        read_all(&self.lock(), sql, params![after, most], |row| Ok((row.get(0)?, uid(&row.get::<_, String>(1)?)?)))
+        read_all(&self.lock(), sql, params![after, most], |row| {
+            Ok((row.get(0)?, uid(&row.get::<_, String>(1)?)?))
+        })
     }
 
     /// Marks a series as one to be taken.
@@ -246,7 +246,8 @@ impl Finds {
     pub fn wanted(&self, after: i64) -> Result<Option<(i64, SeriesInstanceUid)>, Error> {
         let sql = "SELECT series_id, series_instance_uid FROM series WHERE is_wanted AND series_id > ?1
                    ORDER BY series_id LIMIT 1";
-        Ok(read_all(&self.lock(), sql, [after], |row| Ok((row.get(0)?, uid(&row.get::<_, String>(1)?)?)))?.pop())
+        Ok(read_all(&self.lock(), sql, [after], |row| Ok((row.get(0)?, uid(&row.get::<_, String>(1)?)?)))?
+            .pop())
     }
 
     /// How many series are to be taken, and the bytes of their files.

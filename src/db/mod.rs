@@ -7,9 +7,9 @@
 mod absence;
 mod catalogue;
 mod columns;
+mod finds;
 #[cfg(test)]
 mod fixture;
-mod finds;
 mod history;
 mod instance;
 mod job;

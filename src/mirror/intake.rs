@@ -68,7 +68,8 @@ impl Grouped {
             self.copy(source, &mut incoming, passed)
         };
         let after = FileState::of(source).map_err(IntakeError::Source);
-        let is_same = after.and_then(|after| if after == before { Ok(()) } else { Err(IntakeError::Changed) });
+        let is_same =
+            after.and_then(|after| if after == before { Ok(()) } else { Err(IntakeError::Changed) });
         match taken.and(is_same) {
             Ok(()) => Ok((incoming, before)),
             Err(error) => {
@@ -122,7 +123,9 @@ impl FileState {
     pub fn of_same(file: &File, instance: &Instance) -> io::Result<Option<Self>> {
         let before = Self::of(file)?;
         let is_the_same = before.size_bytes == instance.size_bytes && has_digests_of(file, instance)?;
-        Ok(Some(before).filter(|_| is_the_same).filter(|before| Self::of(file).is_ok_and(|after| after == *before)))
+        Ok(Some(before)
+            .filter(|_| is_the_same)
+            .filter(|before| Self::of(file).is_ok_and(|after| after == *before)))
     }
 
     /// Removes the file at a path if it is still the one that was taken; whether it was.

@@ -148,7 +148,12 @@ impl Cycle {
         tokio::task::spawn_blocking(carry).await.map_err(Error::Task)?
     }
 
-    pub(super) async fn place(&self, job: &SeriesJob, staging: Staging, expected: &Expected) -> Result<Placed, Failed> {
+    pub(super) async fn place(
+        &self,
+        job: &SeriesJob,
+        staging: Staging,
+        expected: &Expected,
+    ) -> Result<Placed, Failed> {
         let staging = self.carry_license(job, staging).await?;
         let instances = staging.instances().values().cloned().collect();
         let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;

@@ -83,15 +83,20 @@ fn write(path: &Path, bytes: &[u8]) {
 }
 
 fn lay(folder: &Path, files: &[(PathBuf, Vec<u8>)]) {
-    files.iter().for_each(|(path, bytes)| write(&folder.join(path), bytes));
+    for (path, bytes) in files {
+        write(&folder.join(path), bytes);
+    }
 }
 
 fn instances(root: &Path) -> BTreeMap<String, Vec<u8>> {
     tree(root).into_iter().filter(|(path, _)| is_instance(path)).collect()
 }
 
-/// Everything that can be seen of a folder: lengths, times and bytes.
-fn state_of(folder: &Path) -> BTreeMap<PathBuf, (u64, i64, i64, Option<Vec<u8>>)> {
+/// Length, time of the last change, and bytes.
+type FileState = (u64, i64, i64, Option<Vec<u8>>);
+
+/// Everything that can be seen of a folder.
+fn state_of(folder: &Path) -> BTreeMap<PathBuf, FileState> {
     let mut state = BTreeMap::new();
     let mut open = vec![folder.to_owned()];
     while let Some(directory) = open.pop() {
@@ -120,7 +125,8 @@ fn numbered<'a>(
 fn classic(catalogue: &Catalogue) -> Files {
     let mut files: Files = vec![("manifest-17/metadata.csv".into(), b"Series UID,Collection\n".to_vec())];
     for series in &catalogue.series {
-        let place = format!("manifest-17/{}/{}/{}/{}", COLLECTION, series.component, series.study, series.series);
+        let place =
+            format!("manifest-17/{}/{}/{}/{}", COLLECTION, series.component, series.study, series.series);
         files.push((format!("{place}/LICENSE").into(), b"CC BY\n".to_vec()));
         files.extend(numbered(series, move |at, _| format!("{place}/1-{at:02}.dcm")));
     }
@@ -131,7 +137,10 @@ fn classic(catalogue: &Catalogue) -> Files {
 fn descriptive(catalogue: &Catalogue) -> Files {
     let of = |series: &SampleSeries| {
         let tail: String = series.series.chars().rev().take(5).collect();
-        let place = format!("manifest-18/{COLLECTION}/{}/01-01-2000-NA-CT SCREENING-{tail}/4.000000-Recon 3-{tail}", series.component);
+        let place = format!(
+            "manifest-18/{COLLECTION}/{}/01-01-2000-NA-CT SCREENING-{tail}/4.000000-Recon 3-{tail}",
+            series.component
+        );
         numbered(series, move |at, _| format!("{place}/1-{at:03}.dcm")).collect::<Vec<_>>()
     };
     catalogue.series.iter().flat_map(of).collect()
@@ -156,14 +165,13 @@ fn data_retriever_in_go(catalogue: &Catalogue) -> Files {
 fn imaging_data_commons(catalogue: &Catalogue) -> Files {
     let of = |series: &SampleSeries| {
         let place = format!("ct_colonography/{}/{}/CT_{}", series.component, series.study, series.series);
-        let crdc = |uid: &str| hex(&Md5::digest(uid));
-        numbered(series, move |_, uid| format!("{place}/{}.dcm", crdc(uid))).collect::<Vec<_>>()
+        numbered(series, move |_, uid| format!("{place}/{}.dcm", md5_of(uid))).collect::<Vec<_>>()
     };
     catalogue.series.iter().flat_map(of).collect()
 }
 
 fn heap(catalogue: &Catalogue) -> Files {
-    let of = |series: &SampleSeries| numbered(series, |_, uid| hex(&Md5::digest(uid))).collect::<Vec<_>>();
+    let of = |series: &SampleSeries| numbered(series, |_, uid| md5_of(uid)).collect::<Vec<_>>();
     catalogue.series.iter().flat_map(of).collect()
 }
 
@@ -182,7 +190,8 @@ fn zips(catalogue: &Catalogue) -> Files {
 fn zip_of(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     use std::io::Write;
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    let options = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Deflated);
     for (name, bytes) in entries {
         zip.start_file(name.as_str(), options).unwrap();
         zip.write_all(bytes).unwrap();
@@ -190,8 +199,8 @@ fn zip_of(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn md5_of(text: &str) -> String {
+    format!("{:032x}", u128::from_be_bytes(Md5::digest(text).into()))
 }
 
 fn events(ended: &Ended, kind: &str) -> Vec<Value> {
@@ -258,7 +267,10 @@ fn of_a_partial_folder_only_the_missing_instances_are_fetched() {
     assert_sound(&stage.lab.root());
     let asked = stage.images_asked();
     assert_eq!(asked.len(), 1, "{asked:?}");
-    assert!(asked[0].contains("getSingleImage") && asked[0].contains("SOPInstanceUID=1.2.826.1.1.2.3"), "{asked:?}");
+    assert!(
+        asked[0].contains("getSingleImage") && asked[0].contains("SOPInstanceUID=1.2.826.1.1.2.3"),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -297,7 +309,8 @@ fn the_ugly_files_of_a_real_disk_are_each_named_or_passed_over() {
     write(&at("bare.dcm"), &stage.file(2, 1)[132..]);
     symlink(&folder, at("loop")).unwrap();
     symlink("/etc/passwd", at("link.dcm")).unwrap();
-    rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0)
+        .unwrap();
 
     let ended = stage.adopt(&[]).assert_code(3);
 
@@ -340,7 +353,8 @@ fn a_service_without_md5s_proves_by_count_bytes_and_names_and_says_so() {
     assert_sound(&stage.lab.root());
     assert!(instances(&stage.lab.root()) == stage.catalogue.expected_tree(false));
     let record = rusqlite::Connection::open(stage.lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
-    let proof: String = record.query_row("SELECT DISTINCT proof FROM placement", [], |row| row.get(0)).unwrap();
+    let proof: String =
+        record.query_row("SELECT DISTINCT proof FROM placement", [], |row| row.get(0)).unwrap();
     assert_eq!(proof, "count+bytes+instances");
 }
 
@@ -386,7 +400,10 @@ fn a_dry_run_says_what_would_be_and_changes_nothing() {
     let ended = stage.adopt(&["--dry-run"]).assert_code(3);
 
     let summary = ended.summary();
-    assert_eq!((&summary["adopted"], &summary["incomplete"], &summary["missing"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(
+        (&summary["adopted"], &summary["incomplete"], &summary["missing"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
     assert!(tree(&stage.lab.root()).is_empty());
     let record = rusqlite::Connection::open(stage.lab.root().join(".tcia-mirror/state.sqlite")).unwrap();
     let jobs: i64 = record.query_row("SELECT count(*) FROM series_job", [], |row| row.get(0)).unwrap();
@@ -528,7 +545,12 @@ fn what_is_wrong_and_cannot_be_told_apart_is_not_taken_at_all() {
     let mut files = heap(&stage.catalogue);
     *files[5].1.last_mut().unwrap() ^= 1;
     stage.lay(&files);
-    stage.fake.script("getMD5HashForImage", "", None, Fault::Answer(404, Vec::new(), b"no such thing".to_vec()));
+    stage.fake.script(
+        "getMD5HashForImage",
+        "",
+        None,
+        Fault::Answer(404, Vec::new(), b"no such thing".to_vec()),
+    );
 
     let ended = stage.adopt(&[]).assert_code(3);
 
@@ -616,11 +638,13 @@ fn what_may_not_be_read_is_named_and_the_rest_is_adopted() {
     set(stage.folder().join("1.2.826.1.1.1/1-1.dcm"), 0);
     set(stage.folder().join("closed"), 0);
 
-    let ended = stage.lab.run_as_nobody(&["--json", "adopt", stage.folder().to_str().unwrap()]).assert_code(3);
+    let ended =
+        stage.lab.run_as_nobody(&["--json", "adopt", stage.folder().to_str().unwrap()]).assert_code(3);
 
     set(stage.folder().join("closed"), 0o755);
     let doubtful = events(&ended, "doubtful");
-    let named: Vec<_> = doubtful.iter().map(|line| line["path"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
+    let named: Vec<_> =
+        doubtful.iter().map(|line| line["path"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
     assert_eq!(named, ["closed", "1-1.dcm"], "{ended:?}");
     assert!(doubtful.iter().all(|line| line["reason"].as_str().unwrap().contains("ermission denied")));
     assert_eq!((&ended.summary()["adopted"], &ended.summary()["incomplete"]), (&json!(2), &json!(1)));
@@ -640,9 +664,12 @@ fn files_that_an_interrupted_move_has_left_are_removed_once_the_mirror_is_found_
     let damaged = placed.keys().find(|path| path.contains("1.2.826.1.1.2/")).unwrap();
     write(&stage.lab.root().join(damaged), b"rotten");
 
-    let ended = stage.adopt(&["--move"]).assert_code(0);
+    let ended = stage.adopt(&["--move"]).assert_code(3);
 
     assert_eq!(ended.summary()["removed"], 7, "{ended:?}");
+    let doubtful = events(&ended, "doubtful");
+    assert!(doubtful.iter().any(|line| line["path"] == other.to_str().unwrap()), "{ended:?}");
+    assert!(doubtful.iter().any(|line| line["series_instance_uid"] == "1.2.826.1.1.2"), "{ended:?}");
     let left: Vec<_> = tree(&stage.folder()).into_keys().collect();
     assert_eq!(left.len(), 5, "{left:?}");
     assert!(left.contains(&"1.2.826.1.1.1/1-1.dcm".to_owned()), "{left:?}");

@@ -169,13 +169,11 @@ impl Gathering<'_> {
         };
         let (incoming, state) = self.grouped.take(&file, path, self.intake, &mut passed)?;
         let found = identify_file(incoming.file()).ok();
-        match found.filter(|header| header.series_instance_uid == self.series) {
-            Some(header) => Ok((incoming, header.sop_instance_uid, state)),
-            None => {
-                self.grouped.staging().discard(incoming)?;
-                Err(IntakeError::Changed.into())
-            }
+        if let Some(header) = found.filter(|header| header.series_instance_uid == self.series) {
+            return Ok((incoming, header.sop_instance_uid, state));
         }
+        self.grouped.staging().discard(incoming)?;
+        Err(IntakeError::Changed.into())
     }
 
     /// Takes entries of a ZIP, and crosses out those that it is done with.

@@ -7,7 +7,7 @@ use tracing::debug;
 use super::super::cycle::Cycle;
 use super::super::draft::Planned;
 use super::super::{Error, Event, chain};
-use super::{AdoptTotals, AdoptedSeries, Adoption, Done, Fate};
+use super::{AdoptTotals, AdoptedSeries, Adoption, Done, Fate, doubtful};
 use crate::db::{Finds, FoundSeries, JobState};
 use crate::dicom::{CollectionName, Series, SeriesInstanceUid};
 use crate::mirror::Intake;
@@ -44,7 +44,8 @@ impl Cycle {
         while let Some((collection, series)) = finds.collection(after.as_ref())? {
             for selection in &selections {
                 if let Some(narrowed) = narrowed(selection, Some(&collection), &series) {
-                    self.match_some(finds, (&narrowed, adoption.intake), run_id, totals, &mut matched).await?;
+                    self.match_some(finds, (&narrowed, adoption.intake), run_id, totals, &mut matched)
+                        .await?;
                 }
             }
             after = Some(collection);
@@ -57,7 +58,8 @@ impl Cycle {
             let series = page.into_iter().map(|(_, series)| series).collect();
             for selection in &selections {
                 if let Some(narrowed) = narrowed(selection, None, &series) {
-                    self.match_some(finds, (&narrowed, adoption.intake), run_id, totals, &mut matched).await?;
+                    self.match_some(finds, (&narrowed, adoption.intake), run_id, totals, &mut matched)
+                        .await?;
                 }
             }
         }
@@ -123,18 +125,14 @@ impl Cycle {
         for (kind, name) in plan.missing {
             matched.unlisted.push(format!("{kind} `{name}`"));
             totals.count(Done { fate: Some(Fate::Doubtful), ..Done::default() });
-            self.tell(Event::Adopted(unlisted(&name))).await;
+            self.tell(Event::Adopted(doubtful(name, "the service does not list it".to_owned()))).await;
         }
         matched.unwalked.extend(plan.totals.unwalked);
         Ok(())
     }
 
     /// Says of each series that would be taken whether all of it is there, as far as headers and lengths tell.
-    pub(super) async fn foresee(
-        &self,
-        finds: &Finds,
-        totals: &mut AdoptTotals,
-    ) -> Result<(), Error> {
+    pub(super) async fn foresee(&self, finds: &Finds, totals: &mut AdoptTotals) -> Result<(), Error> {
         let mut after = 0;
         loop {
             let page = finds.series(after, NAMED)?;
@@ -174,23 +172,11 @@ fn narrowed(
     lie_in: Option<&CollectionName>,
     found: &BTreeSet<SeriesInstanceUid>,
 ) -> Option<Selection> {
-    let is_named = |series: &&SeriesInstanceUid| {
-        selection.series.is_empty() || selection.series.contains(*series)
-    };
+    let is_named =
+        |series: &&SeriesInstanceUid| selection.series.is_empty() || selection.series.contains(*series);
     let series: BTreeSet<_> = found.iter().filter(is_named).cloned().collect();
     let narrowed = Selection { series, lie_in: lie_in.cloned(), ..selection.clone() };
     (!narrowed.series.is_empty()).then_some(narrowed)
-}
-
-fn unlisted(series_instance_uid: &str) -> AdoptedSeries {
-    AdoptedSeries {
-        fate: Fate::Doubtful,
-        series_instance_uid: series_instance_uid.to_owned(),
-        instances: 0,
-        bytes: 0,
-        missing: None,
-        reason: Some("the service does not list it".to_owned()),
-    }
 }
 
 /// What would become of a series, by what is found and what is listed.
@@ -202,11 +188,17 @@ fn foreseen(found: &FoundSeries, listed: &Series) -> AdoptedSeries {
         Some(missing @ 1..) => (Fate::Incomplete, Some(format!("{missing} instances are not there"))),
         _ if is_too_much => {
             let listed = listed.image_count.unwrap_or(0);
-            (Fate::Doubtful, Some(format!("{} instances are there, the service lists {listed}", found.instances)))
+            (
+                Fate::Doubtful,
+                Some(format!("{} instances are there, the service lists {listed}", found.instances)),
+            )
         }
         _ if is_other => {
             let listed = listed.file_size.unwrap_or(0);
-            (Fate::Doubtful, Some(format!("its files have {} bytes, the service lists {listed}", found.bytes)))
+            (
+                Fate::Doubtful,
+                Some(format!("its files have {} bytes, the service lists {listed}", found.bytes)),
+            )
         }
         _ => (Fate::Adopted, None),
     };

@@ -169,7 +169,8 @@ impl Cycle {
                 Err(error) => {
                     // what is under way ends; one that says why comes before one that was only stopped because of it
                     self.halt.cancel();
-                    outcome = if matches!(outcome, Ok(()) | Err(Error::Stopped)) { Err(error) } else { outcome };
+                    outcome =
+                        if matches!(outcome, Ok(()) | Err(Error::Stopped)) { Err(error) } else { outcome };
                 }
             }
         }
@@ -178,8 +179,20 @@ impl Cycle {
     }
 }
 
+/// A series of which nothing is taken.
+fn doubtful(series_instance_uid: String, reason: String) -> AdoptedSeries {
+    AdoptedSeries {
+        fate: Fate::Doubtful,
+        series_instance_uid,
+        instances: 0,
+        bytes: 0,
+        missing: None,
+        reason: Some(reason),
+    }
+}
+
 /// What one series adds to the totals.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Done {
     fate: Option<Fate>,
     instances: u64,

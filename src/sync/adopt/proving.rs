@@ -6,16 +6,16 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt};
 use tracing::debug;
 
+use super::super::Error;
 use super::super::chain;
 use super::super::cycle::Cycle;
 use super::super::job::Failed;
 use super::super::remote::Remote;
-use super::super::Error;
 use crate::db::SeriesJob;
 use crate::dicom::{Series, SopInstanceUid};
 use crate::fetch::local::{Doubt, Gathered, LocalFile, OTHER_MD5, settle};
 use crate::fetch::{figures, md5_hierarchy};
-use crate::mirror::{Expected, Intake, VerifyError};
+use crate::mirror::{Expected, Intake, StagingError, VerifyError};
 use crate::nbia::{Client, Endpoint};
 
 const CONTESTED: &str = "another file says that it is the same instance, and differs";
@@ -144,28 +144,22 @@ impl Cycle {
 async fn on_a_thread<T: Send + 'static>(
     mut gathered: Gathered,
     told: T,
-    work: fn(&mut Gathered, T) -> Result<(), crate::mirror::StagingError>,
+    work: fn(&mut Gathered, &T) -> Result<(), StagingError>,
 ) -> Result<Gathered, Error> {
-    let working = move || work(&mut gathered, told).map(|()| gathered);
+    let working = move || work(&mut gathered, &told).map(|()| gathered);
     Ok(tokio::task::spawn_blocking(working).await.map_err(Error::Task)??)
 }
 
-fn drop_unlisted(
-    gathered: &mut Gathered,
-    listed: BTreeSet<SopInstanceUid>,
-) -> Result<(), crate::mirror::StagingError> {
+fn drop_unlisted(gathered: &mut Gathered, listed: &BTreeSet<SopInstanceUid>) -> Result<(), StagingError> {
     let staged = gathered.staging.instances().keys().chain(gathered.contested.keys());
     let unlisted: Vec<_> = staged.filter(|instance| !listed.contains(instance)).cloned().collect();
     unlisted.into_iter().try_for_each(|instance| gathered.take_back(&instance, UNLISTED))
 }
 
-fn drop_other(
-    gathered: &mut Gathered,
-    told: Vec<(SopInstanceUid, [u8; 16])>,
-) -> Result<(), crate::mirror::StagingError> {
+fn drop_other(gathered: &mut Gathered, told: &Vec<(SopInstanceUid, [u8; 16])>) -> Result<(), StagingError> {
     for (instance, md5) in told {
-        if gathered.staging.instances().get(&instance).is_some_and(|staged| staged.md5 != md5) {
-            gathered.take_back(&instance, OTHER_MD5)?;
+        if gathered.staging.instances().get(instance).is_some_and(|staged| staged.md5 != *md5) {
+            gathered.take_back(instance, OTHER_MD5)?;
         }
     }
     Ok(())

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use walkdir::WalkDir;
 
-use super::AdoptTotals;
 use super::super::cycle::Cycle;
 use super::super::{Error, Event};
+use super::AdoptTotals;
 use crate::db::{self, DoubtfulFile, Finds, FoundInstance};
 use crate::fetch::local::{Look, look};
 
@@ -130,11 +130,7 @@ fn walk(
     Ok(())
 }
 
-fn look_at(
-    paths: Vec<PathBuf>,
-    finds: &Finds,
-    stop: &CancellationToken,
-) -> Result<Looked, db::Error> {
+fn look_at(paths: Vec<PathBuf>, finds: &Finds, stop: &CancellationToken) -> Result<Looked, db::Error> {
     let mut looked = Looked::default();
     for path in paths {
         if stop.is_cancelled() {

@@ -10,7 +10,7 @@ use super::super::cycle::Cycle;
 use super::super::job::{Failed, local, running};
 use super::super::{Error, Event, chain};
 use super::proving::{Proof, Verdict};
-use super::{AdoptedSeries, Adoption, Done, Fate};
+use super::{AdoptedSeries, Adoption, Done, Fate, doubtful};
 use crate::db::{DoubtfulFile, Failure, Finds, SeriesJob};
 use crate::dicom::SeriesInstanceUid;
 use crate::fetch::local::{Doubt, Gathered, LocalFile, gather, remove_placed};
@@ -50,7 +50,7 @@ impl Cycle {
             Err(Failed::Here(Error::Remote(error))) if error.is_of_one_answer() => {
                 let reason = format!("nothing proves it: {}", chain(&error));
                 self.db.fail(job.series_id, Failure::Requeue, reason.clone(), self.now()).await?;
-                let series = unproven(&job, reason);
+                let series = doubtful(job.series.series_instance_uid.to_string(), reason);
                 let ended = Ended { series, duplicates: 0, doubts: Vec::new(), placed: Vec::new() };
                 self.tell_series(&files, ended).await
             }
@@ -131,21 +131,31 @@ impl Cycle {
         let mut files = finds.files(&series)?;
         files.retain(|(_, entry)| entry.is_none());
         let (root, stop) = (Arc::clone(&self.root), self.halt.clone());
+        let uid = series.to_string();
         let clearing = move || {
             let recorded = Recorded { instances: &instances, license };
             let mut is_whole = true;
             let place = SeriesPath::recorded(&path)?;
             check_series(&root, &place, &recorded, &mut |_problem| is_whole = false);
-            if !is_whole {
-                warn!(series.uid = %series, "series {series} is damaged in the mirror: its files stay, `tcia-mirror verify --repair` mends it");
-                return None;
-            }
             let placed = instances.into_iter().map(|one| (one.sop_instance_uid.clone(), one)).collect();
-            let files = files.into_iter().take_while(|_| !stop.is_cancelled());
-            Some(files.filter(|(path, _)| remove_placed(path, &series, &placed).unwrap_or(false)).count() as u64)
+            let files = files.into_iter().take_while(|_| !stop.is_cancelled()).map(|(path, _)| path);
+            is_whole.then(|| {
+                files.partition::<Vec<_>, _>(|path| remove_placed(path, &series, &placed).unwrap_or(false))
+            })
         };
-        let removed = tokio::task::spawn_blocking(clearing).await.map_err(Error::Task)?;
-        Ok(Done { removed: removed.unwrap_or(0), ..Done::default() })
+        let cleared = tokio::task::spawn_blocking(clearing).await.map_err(Error::Task)?;
+        let Some((removed, other)) = cleared else {
+            let reason =
+                "it is damaged in the mirror, and its files stay: `tcia-mirror verify --repair` mends it";
+            self.tell(Event::Adopted(doubtful(uid, reason.to_owned()))).await;
+            return Ok(Done { fate: Some(Fate::Doubtful), ..Done::default() });
+        };
+        let doubtful_files = other.len() as u64;
+        for path in other {
+            let reason = "it is not what the mirror holds of this instance, and stays".to_owned();
+            self.tell(Event::Doubtful(DoubtfulFile { path, entry: None, reason, is_skipped: false })).await;
+        }
+        Ok(Done { removed: removed.len() as u64, doubtful_files, ..Done::default() })
     }
 
     /// Tells what became of a series and of its files, and removes those that have moved into the tree.
@@ -178,17 +188,6 @@ impl Cycle {
         };
         self.tell(Event::Adopted(series)).await;
         Ok(done)
-    }
-}
-
-fn unproven(job: &SeriesJob, reason: String) -> AdoptedSeries {
-    AdoptedSeries {
-        fate: Fate::Doubtful,
-        series_instance_uid: job.series.series_instance_uid.to_string(),
-        instances: 0,
-        bytes: 0,
-        missing: None,
-        reason: Some(reason),
     }
 }
 
