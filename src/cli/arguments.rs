@@ -32,7 +32,7 @@ Exit codes: 0 all that was found is in the mirror · 1 could not go on, or could
 
 Examples: tcia-mirror --root /srv/tcia adopt --dry-run /data/manifest-1700000000000
           tcia-mirror --root /srv/tcia adopt /data/tciaDownload --collection TCGA-GBM
-          tcia-mirror --root /srv/tcia adopt --move /data/old && tcia-mirror --root /srv/tcia resume";
+          tcia-mirror --root /srv/tcia adopt --move /data/old; tcia-mirror --root /srv/tcia resume";
 const QUERY_CODES: &str =
     "Exit codes: 0 done · 1 no answer, rows that make no sense, or nothing is listed under a name that was asked for
             2 usage or configuration · 130, 143 stopped by SIGINT, SIGTERM

@@ -280,3 +280,123 @@ fn path(row: &Row<'_>) -> Result<PathBuf, Error> {
     let (folder, name): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
     Ok(Path::new(OsStr::from_bytes(&folder)).join(OsStr::from_bytes(&name)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &[u8], entry: Option<u64>, series: &str, instance: &str) -> FoundInstance {
+        FoundInstance {
+            path: Path::new(OsStr::from_bytes(path)).to_owned(),
+            entry,
+            sop_instance_uid: SopInstanceUid::parse(instance).unwrap(),
+            series_instance_uid: SeriesInstanceUid::parse(series).unwrap(),
+            size_bytes: 10,
+        }
+    }
+
+    fn doubt(path: &str) -> DoubtfulFile {
+        DoubtfulFile { path: path.into(), entry: None, reason: "odd".to_owned(), is_skipped: false }
+    }
+
+    fn series(uid: &str) -> SeriesInstanceUid {
+        SeriesInstanceUid::parse(uid).unwrap()
+    }
+
+    fn finds() -> (tempfile::TempDir, Finds) {
+        let directory = tempfile::tempdir().unwrap();
+        let finds = Finds::beside(&directory.path().join("state.sqlite")).unwrap();
+        (directory, finds)
+    }
+
+    #[test]
+    fn files_come_back_by_series_in_the_order_of_their_paths_whatever_their_names() {
+        let (_directory, finds) = finds();
+        let names: [&[u8]; 4] = [b"/b/new\nline", b"/a/\xff.dcm", b"/a/z.zip", b"/a/z.zip"];
+        let entries = [None, None, Some(11), Some(2)];
+        let notes: Vec<_> =
+            names.into_iter().zip(entries).map(|(path, entry)| found(path, entry, "1.2", "1.2.1")).collect();
+        finds.note(&notes, &[]).unwrap();
+        finds.note(&[found(b"/a/other", None, "1.3", "1.3.1")], &[]).unwrap();
+        finds.close().unwrap();
+
+        let files = finds.files(&series("1.2")).unwrap();
+
+        let shown: Vec<_> = files.iter().map(|(path, entry)| (path.as_os_str().as_bytes(), *entry)).collect();
+        assert_eq!(shown, [(names[2], Some(2)), (names[2], Some(11)), (names[1], None), (names[0], None)]);
+    }
+
+    #[test]
+    fn an_instance_is_counted_once_and_only_wanted_series_come_page_by_page() {
+        let (_directory, finds) = finds();
+        for number in 1..=5 {
+            let uid = format!("1.2.{number}");
+            let instance = |last| found(b"/a/x", None, &uid, &format!("{uid}.{last}"));
+            finds.note(&[instance(1), instance(2), instance(2)], &[]).unwrap();
+        }
+        finds.close().unwrap();
+        for uid in ["1.2.1", "1.2.4", "1.2.5"] {
+            finds.want(&series(uid)).unwrap();
+        }
+
+        let first = finds.series(0, 2).unwrap();
+        let second = finds.series(first[1].row, 2).unwrap();
+
+        let shown: Vec<_> = first.iter().chain(&second).map(|one| one.series_instance_uid.as_str()).collect();
+        assert_eq!(shown, ["1.2.1", "1.2.4", "1.2.5"]);
+        assert_eq!((first[0].instances, first[0].files, first[0].bytes), (2, 3, 20));
+        assert_eq!(finds.sum().unwrap(), (3, 90));
+        assert_eq!(finds.wanted(first[0].row).unwrap().unwrap().1, series("1.2.4"));
+        assert_eq!(finds.wanted(second[0].row).unwrap(), None);
+    }
+
+    #[test]
+    fn series_are_grouped_by_the_collection_that_the_service_tells() {
+        let (_directory, finds) = finds();
+        for uid in ["1.1", "1.2", "1.3", "1.4"] {
+            finds.note(&[found(b"/x", None, uid, "1.9")], &[]).unwrap();
+        }
+        let known = [("1.3", "A"), ("1.1", "B"), ("1.4", "A")];
+        let known = known.map(|(uid, collection)| (series(uid), CollectionName::new(collection)));
+        finds.note_collections(&known).unwrap();
+
+        let (first, in_first) = finds.collection(None).unwrap().unwrap();
+        let (second, in_second) = finds.collection(Some(&first)).unwrap().unwrap();
+
+        assert_eq!((first.as_str(), second.as_str()), ("A", "B"));
+        assert_eq!(in_first, [series("1.3"), series("1.4")].into());
+        assert_eq!(in_second, [series("1.1")].into());
+        assert_eq!(finds.collection(Some(&second)).unwrap(), None);
+        let rest = finds.without_collection(0, 9).unwrap();
+        assert_eq!(rest.iter().map(|(_, uid)| uid.as_str()).collect::<Vec<_>>(), ["1.2"]);
+    }
+
+    #[test]
+    fn doubts_come_sorted_until_nobody_takes_more() {
+        let (_directory, finds) = finds();
+        finds.note(&[], &["/b/1", "/a/2", "/a/1"].map(doubt)).unwrap();
+        let mut seen = Vec::new();
+
+        let take_two = &mut |file: DoubtfulFile| {
+            seen.push(file);
+            if seen.len() < 2 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        };
+        finds.each_doubt(take_two).unwrap();
+
+        assert_eq!(seen, ["/a/1", "/a/2"].map(doubt));
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_replaced_and_nothing_stays() {
+        let (directory, finds) = finds();
+        finds.note(&[found(b"/x", None, "1.1", "1.9")], &[]).unwrap();
+        // one that dies does not remove its file
+        std::mem::forget(finds);
+
+        let again = Finds::beside(&directory.path().join("state.sqlite")).unwrap();
+
+        assert!(again.without_collection(0, 9).unwrap().is_empty());
+        drop(again);
+        assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

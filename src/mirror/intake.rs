@@ -171,3 +171,132 @@ fn next_piece(source: &mut &File, piece: &mut [u8]) -> Result<Option<usize>, Int
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use md5::{Digest, Md5};
+
+    use super::super::fixture::{FIRST, SECOND, STAGED, Scratch, write};
+    use super::*;
+
+    const ALL: [Intake; 4] = [Intake::Clone, Intake::Copy, Intake::Link, Intake::Move];
+
+    /// Takes the file `old/name` below a scratch root.
+    fn take(
+        grouped: &mut Grouped,
+        scratch: &Scratch,
+        intake: Intake,
+        passed: &mut dyn FnMut(u64),
+    ) -> Result<(Incoming, FileState), IntakeError> {
+        let path = scratch.path("old/name");
+        grouped.take(&File::open(&path).unwrap(), &path, intake, passed)
+    }
+
+    fn inode(scratch: &Scratch, inside: &str) -> u64 {
+        std::fs::symlink_metadata(scratch.path(inside)).unwrap().ino()
+    }
+
+    #[test]
+    fn a_file_that_is_taken_has_its_digests_and_stays_where_it_was() {
+        for intake in ALL {
+            let scratch = Scratch::new();
+            scratch.write("old/name", FIRST.content);
+            let mut grouped = Grouped::new(scratch.stage(&[]));
+            let mut read = 0;
+
+            let (incoming, _) = take(&mut grouped, &scratch, intake, &mut |amount| read += amount).unwrap();
+            grouped.keep(incoming, FIRST.uid()).unwrap();
+            let (staging, _) = grouped.end().unwrap();
+
+            assert_eq!(staging.instances()[&FIRST.uid()], FIRST.instance(), "{intake:?}");
+            assert_eq!(read, 19, "{intake:?}: each byte is read once");
+            assert_eq!(scratch.read("old/name"), FIRST.content);
+            let is_one =
+                inode(&scratch, "old/name") == inode(&scratch, &format!("{STAGED}/1.2.826.0.7.1.dcm"));
+            assert_eq!(is_one, matches!(intake, Intake::Link | Intake::Move), "{intake:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_file_waits_for_no_other() {
+        for intake in [Intake::Copy, Intake::Link] {
+            let scratch = Scratch::new();
+            let content: Vec<u8> = (0..(9_u32 << 20)).map(|at| (at / 5).to_le_bytes()[0]).collect();
+            scratch.write("old/name", &content);
+            let mut grouped = Grouped::new(scratch.stage(&[SECOND]));
+
+            let (incoming, _) = take(&mut grouped, &scratch, intake, &mut |_| {}).unwrap();
+            let completed = grouped.keep(incoming, FIRST.uid()).unwrap();
+
+            assert_eq!(completed[0].md5, <[u8; 16]>::from(Md5::digest(&content)), "{intake:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_changed_while_it_is_read_is_not_taken() {
+        for intake in ALL {
+            let scratch = Scratch::new();
+            scratch.write("old/name", FIRST.content);
+            let mut grouped = Grouped::new(scratch.stage(&[]));
+
+            let mut change = |_| scratch.write("old/name", b"longer than it was before\n");
+            let refused = take(&mut grouped, &scratch, intake, &mut change).err().unwrap();
+
+            assert!(matches!(refused, IntakeError::Changed), "{intake:?}: {refused}");
+            assert!(scratch.names(STAGED).is_empty(), "{intake:?}");
+        }
+    }
+
+    #[test]
+    fn another_file_in_the_place_of_the_one_that_was_opened_is_not_linked() {
+        let scratch = Scratch::new();
+        scratch.write("old/name", FIRST.content);
+        let mut grouped = Grouped::new(scratch.stage(&[]));
+        let path = scratch.path("old/name");
+        let opened = File::open(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        write(&path, SECOND.content);
+
+        let refused = grouped.take(&opened, &path, Intake::Link, &mut |_| {}).err().unwrap();
+
+        assert!(matches!(refused, IntakeError::Changed), "{refused}");
+        assert!(scratch.names(STAGED).is_empty());
+    }
+
+    #[test]
+    fn a_link_that_cannot_be_made_is_an_error_and_a_move_copies_instead() {
+        let scratch = Scratch::new();
+        scratch.write("old/real", FIRST.content);
+        symlink(scratch.path("old/real"), scratch.path("old/name")).unwrap();
+        let mut grouped = Grouped::new(scratch.stage(&[]));
+
+        // a link stands for whatever the file system does not link
+        let linked = take(&mut grouped, &scratch, Intake::Link, &mut |_| {}).err().unwrap();
+        let (moved, _) = take(&mut grouped, &scratch, Intake::Move, &mut |_| {}).unwrap();
+        grouped.keep(moved, FIRST.uid()).unwrap();
+
+        assert!(matches!(linked, IntakeError::Link(_)), "{linked}");
+        assert_eq!(scratch.read(&format!("{STAGED}/1.2.826.0.7.1.dcm")), FIRST.content);
+    }
+
+    #[test]
+    fn only_the_file_that_was_taken_is_removed() {
+        let scratch = Scratch::new();
+        let path = scratch.path("old/name");
+        for (other, is_removed) in [(None, true), (Some(SECOND.content), false)] {
+            scratch.write("old/name", FIRST.content);
+            let opened = File::open(&path).unwrap();
+            let state = FileState::of_same(&opened, &FIRST.instance()).unwrap().unwrap();
+            if let Some(other) = other {
+                scratch.write("old/name", other);
+            }
+
+            assert_eq!(state.remove(&path).unwrap(), is_removed);
+
+            assert_eq!(path.exists(), !is_removed);
+        }
+        assert_eq!(FileState::of_same(&File::open(&path).unwrap(), &FIRST.instance()).unwrap(), None);
+    }
+}

@@ -114,3 +114,90 @@ fn look_at_entry<R: BufRead>(entry: &mut Entry<'_, R>, number: u64) -> Result<Lo
         _ => Look::NotDicom,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn data(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/dicom").join(name)
+    }
+
+    fn found_in(path: &Path) -> Vec<Look> {
+        let mut found = Vec::new();
+        look(path, &mut |one| found.push(one));
+        found
+    }
+
+    fn zip_of(entries: &[(&str, &[u8])]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut zip = zip::ZipWriter::new(file.reopen().unwrap());
+        for (name, bytes) in entries {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        file
+    }
+
+    fn temporary(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn every_kind_of_image_is_one_and_what_lists_images_is_none() {
+        for name in ["rtstruct_no_meta.dcm", "mr_implicit_le.dcm", "ot_deflated.dcm", "seg.dcm"] {
+            let found = found_in(&data(name));
+            assert!(matches!(found[..], [Look::Instance { entry: None, .. }]), "{name}: {found:?}");
+        }
+        for path in [data("dicomdir"), data("README.md")] {
+            let found = found_in(&path);
+            assert!(matches!(found[..], [Look::NotDicom]), "{}: {found:?}", path.display());
+        }
+    }
+
+    #[test]
+    fn a_zip_is_looked_into_and_its_entries_keep_their_numbers() {
+        let image = std::fs::read(data("mr_implicit_le.dcm")).unwrap();
+        let zip =
+            zip_of(&[("LICENSE", b"text"), ("a.dcm", &image), ("cut.dcm", &image[..300]), ("b", &image)]);
+
+        let found = found_in(zip.path());
+
+        let [
+            Look::NotDicom,
+            Look::Instance { entry: Some(1), size_bytes, .. },
+            Look::Doubtful { entry, .. },
+            last,
+        ] = &found[..]
+        else {
+            panic!("{found:?}")
+        };
+        assert_eq!((*size_bytes, entry.as_deref()), (image.len() as u64, Some("cut.dcm")));
+        assert!(matches!(last, Look::Instance { entry: Some(3), .. }), "{last:?}");
+    }
+
+    #[test]
+    fn an_image_with_the_preamble_of_a_zip_is_an_image() {
+        let mut image = std::fs::read(data("mr_implicit_le.dcm")).unwrap();
+        image[..4].copy_from_slice(ZIP);
+
+        let found = found_in(temporary(&image).path());
+
+        assert!(matches!(found[..], [Look::Instance { entry: None, .. }]), "{found:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_doubtful() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in [directory.path().to_owned(), directory.path().join("nothing")] {
+            let found = found_in(&path);
+            assert!(matches!(found[..], [Look::Doubtful { entry: None, .. }]), "{found:?}");
+        }
+    }
+}

@@ -211,3 +211,56 @@ fn foreseen(found: &FoundSeries, listed: &Series) -> AdoptedSeries {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uid(text: &str) -> SeriesInstanceUid {
+        SeriesInstanceUid::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_selection_takes_of_what_was_found_what_it_names() {
+        let found: BTreeSet<_> = ["1.1", "1.2"].map(uid).into();
+        let collection = CollectionName::new("A");
+        let by_name = Selection { series: [uid("1.2"), uid("1.9")].into(), ..Selection::default() };
+        let nothing = Selection { series: [uid("1.9")].into(), ..Selection::default() };
+
+        let all = narrowed(&Selection::default(), Some(&collection), &found).unwrap();
+        let some = narrowed(&by_name, None, &found).unwrap();
+
+        assert_eq!((all.series, all.lie_in), (found.clone(), Some(collection)));
+        assert_eq!((some.series, some.lie_in), ([uid("1.2")].into(), None));
+        assert_eq!(narrowed(&nothing, None, &found), None);
+    }
+
+    #[test]
+    fn what_would_become_of_a_series_is_told_by_number_and_length() {
+        let found = |instances, bytes| FoundSeries {
+            row: 1,
+            series_instance_uid: uid("1.2.3"),
+            instances,
+            files: instances,
+            bytes,
+        };
+        let listed = |count: Option<u32>, bytes: Option<u64>| -> Series {
+            serde_json::from_value(serde_json::json!({
+                "Collection": "A", "PatientID": "P", "StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.2.3",
+                "ImageCount": count, "FileSize": bytes,
+            }))
+            .unwrap()
+        };
+        for (here, there, fate, missing) in [
+            (found(2, 20), listed(Some(2), Some(20)), Fate::Adopted, Some(0)),
+            (found(2, 20), listed(Some(2), None), Fate::Adopted, Some(0)),
+            (found(2, 20), listed(None, None), Fate::Adopted, None),
+            (found(1, 10), listed(Some(2), Some(20)), Fate::Incomplete, Some(1)),
+            (found(2, 19), listed(Some(2), Some(20)), Fate::Doubtful, Some(0)),
+            (found(3, 30), listed(Some(2), Some(20)), Fate::Doubtful, Some(0)),
+        ] {
+            let series = foreseen(&here, &there);
+            assert_eq!((series.fate, series.missing), (fate, missing), "{here:?} {there:?}");
+        }
+    }
+}
