@@ -45,6 +45,16 @@ const DAEMON_CODES: &str = "SIGHUP reads the configuration again. What is mirror
 
 Exit codes: 0 (with --dry-run) done · 1 could not begin · 2 usage or configuration · 10 another process holds the root
             130, 143 stopped by SIGINT, SIGTERM after an orderly drain";
+const ADOPT_CODES: &str = "Names and folders of DIR mean nothing: each file is what its DICOM header says, and is taken when the service says the same
+of its series. ZIPs are looked into, links are not followed. What is missing of a series `tcia-mirror resume` fetches.
+
+Exit codes: 0 all that was found is in the mirror · 1 could not go on, or could not list everything; run it again
+            2 usage or configuration · 3 finished, but some of it is incomplete, doubtful or not listed by the service
+            10 another process holds the root · 130, 143 stopped by SIGINT, SIGTERM; the same command goes on
+
+Examples: tcia-mirror --root /srv/tcia adopt --dry-run /data/manifest-1700000000000
+          tcia-mirror --root /srv/tcia adopt /data/tciaDownload --collection TCGA-GBM
+          tcia-mirror --root /srv/tcia adopt --move /data/old; tcia-mirror --root /srv/tcia resume";
 const QUERY_CODES: &str =
     "Exit codes: 0 done · 1 no answer, rows that make no sense, or nothing is listed under a name that was asked for
             2 usage or configuration · 130, 143 stopped by SIGINT, SIGTERM
@@ -138,6 +148,9 @@ pub(super) enum Command {
     /// One incremental cycle: what is new since the watermark, then download it
     #[command(after_help = FETCH_CODES)]
     Sync(Sync),
+    /// Take over what other tools have downloaded, after verifying it
+    #[command(after_help = ADOPT_CODES)]
+    Adopt(Adopt),
     /// `sync` on a schedule, with the server of `serve` where the configuration says so
     #[command(after_help = DAEMON_CODES)]
     Daemon(Daemon),
@@ -211,6 +224,39 @@ pub(super) struct Sync {
     pub(super) full_when_due: bool,
     #[command(flatten)]
     pub(super) fetching: Fetching,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Adopt {
+    /// Where they lie, in whatever layout
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    #[command(flatten)]
+    pub(super) intake: IntakeFlags,
+    /// Only say what would be adopted, what is missing and what is doubtful, by headers and lengths
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Series, and files, at a time
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(super) parallel: Option<u32>,
+    #[command(flatten)]
+    pub(super) selection: SelectionFlags,
+}
+
+/// How the bytes come into the mirror: without any, shared by both files where the file system can, else copied.
+#[derive(Debug, Args)]
+pub(super) struct IntakeFlags {
+    /// Copy every byte, also where the file system could share them between both files until one is changed
+    #[arg(long, group = "intake")]
+    pub(super) copy: bool,
+    /// Give the files a second name in the mirror: no space and no time, but whoever changes one of them in DIR later
+    /// changes the mirror (`verify` finds it); on one file system only
+    #[arg(long, group = "intake")]
+    pub(super) link: bool,
+    /// Remove each file from DIR when its series lies in the mirror, on stable storage; ZIPs, folders and what is not
+    /// taken stay
+    #[arg(long = "move", group = "intake")]
+    pub(super) moves: bool,
 }
 
 #[derive(Debug, Args)]

@@ -150,7 +150,12 @@ impl Shown {
                 self.bytes += series.bytes;
             }
             Event::Parked(_) => self.parked += 1,
-            Event::Recovered | Event::Retrying { .. } | Event::Withdrawn(_) => {}
+            Event::Recovered
+            | Event::Retrying { .. }
+            | Event::Withdrawn(_)
+            | Event::Scanned { .. }
+            | Event::Adopted(_)
+            | Event::Doubtful(_) => {}
         }
         let bytes = print::bytes(self.bytes);
         format!("{} of {} series placed, {bytes}, {} parked", self.placed, self.wanted, self.parked)

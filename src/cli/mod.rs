@@ -2,6 +2,7 @@
 //!
 //! Standard output is data, standard error is talk. Nothing else in the program prints or ends it.
 
+mod adopt;
 mod arguments;
 mod completions;
 mod config;
@@ -70,6 +71,7 @@ async fn run(arguments: Arguments, matches: &ArgMatches) -> anyhow::Result<Exit>
         Command::Resume(command) => resume::run(&global, command, bars).await,
         Command::Plan(command) => plan::run(&global, command, bars).await,
         Command::Sync(command) => sync::run(&global, command, bars).await,
+        Command::Adopt(command) => adopt::run(&global, command, bars).await,
         Command::Daemon(command) => daemon::run(&global, command).await,
         Command::Status(command) => status::run(&global, &command),
         Command::Verify(command) => verify::run(&global, command, bars).await,

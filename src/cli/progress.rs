@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::print;
-use crate::sync::{Event, Progress, SeriesEvent};
+use super::{adopt, print};
+use crate::sync::{Event, Fate, Progress, SeriesEvent};
 
 /// Lines for running series, at the most.
 const MOST_LINES: usize = 16;
@@ -33,7 +33,7 @@ impl Watcher {
         Self { json, progress, bars: bars.map(Bars::new) }
     }
 
-    /// Shows one event. Logs say the same for people, so that only JSON is printed.
+    /// Shows one event. Logs say the same of downloads for people, so that of those only JSON is printed.
     pub(super) fn show(&mut self, event: &Event) -> anyhow::Result<()> {
         if let Some(bars) = &mut self.bars {
             bars.show(event);
@@ -42,6 +42,8 @@ impl Watcher {
             Event::Placed(series) if self.json => print_series("placed", series),
             Event::Parked(series) if self.json => print_series("parked", series),
             Event::Withdrawn(series) if self.json => print_series("withdrawn", series),
+            Event::Adopted(series) => adopt::show_series(self.json, series),
+            Event::Doubtful(file) => adopt::show_file(self.json, file),
             _ => Ok(()),
         }
     }
@@ -81,7 +83,9 @@ impl Bars {
         match event {
             Event::Walking { scope } => self.overall.set_message(format!("listing {}", print::plain(scope))),
             Event::Enqueued { series, bytes, .. } => self.begin(*series, *bytes),
-            Event::Placed(_) | Event::Parked(_) => {
+            Event::Scanned { files } => self.overall.set_message(format!("looking at files: {files}")),
+            Event::Adopted(series) if series.fate == Fate::Kept => {}
+            Event::Placed(_) | Event::Parked(_) | Event::Adopted(_) => {
                 self.ended += 1;
                 self.say_where_it_stands();
             }
@@ -90,7 +94,7 @@ impl Bars {
                 self.overall.set_message(text);
             }
             Event::Recovered => self.say_where_it_stands(),
-            Event::Retrying { .. } | Event::Withdrawn(_) => {}
+            Event::Retrying { .. } | Event::Withdrawn(_) | Event::Doubtful(_) => {}
         }
     }
 

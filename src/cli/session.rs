@@ -1,5 +1,6 @@
 //! What every command that works on a mirror needs: configuration, client, cycle, signals, someone who watches.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -104,7 +105,7 @@ pub(super) fn selections(config: &Config, flags: &SelectionFlags) -> anyhow::Res
 
 /// What flags select; none stands for everything that is recorded.
 pub(super) fn optional_selections(config: &Config, flags: &SelectionFlags) -> anyhow::Result<Vec<Selection>> {
-    let series = with_manifests(config, &flags.series, &flags.manifest)?;
+    let series = with_manifests(config, flags.series.iter().cloned(), &flags.manifest)?;
     let selection = Selection {
         all_collections: flags.all_collections,
         collections: flags.collection.iter().map(CollectionName::new).collect(),
@@ -112,6 +113,7 @@ pub(super) fn optional_selections(config: &Config, flags: &SelectionFlags) -> an
         studies: flags.study.clone(),
         series,
         shared_lists: flags.shared_list.clone(),
+        lie_in: None,
         modalities: flags.modality.clone(),
         body_parts: flags.body_part.clone(),
         manufacturers: flags.manufacturer.clone(),
@@ -137,16 +139,16 @@ fn select(config: &Config, select: &Select) -> anyhow::Result<Selection> {
         let text = "a manifest of a [[select]] table cannot be standard input, which is read once: name a file or an address";
         return Err(UsageError(text.to_owned()).into());
     }
-    let series = with_manifests(config, &select.selection.series, &select.manifests)?;
+    let series = with_manifests(config, select.selection.series.iter().cloned(), &select.manifests)?;
     Ok(Selection { series, ..select.selection.clone() })
 }
 
 fn with_manifests(
     config: &Config,
-    series: &[SeriesInstanceUid],
+    series: impl Iterator<Item = SeriesInstanceUid>,
     manifests: &[PathBuf],
-) -> anyhow::Result<Vec<SeriesInstanceUid>> {
-    let mut series = series.to_vec();
+) -> anyhow::Result<BTreeSet<SeriesInstanceUid>> {
+    let mut series: BTreeSet<_> = series.collect();
     for manifest in manifests {
         series.extend(manifests::read(&config.reach, manifest)?);
     }

@@ -1,6 +1,6 @@
 //! `verify`: re-hash what lies on disk against the record, ask the service about it, and fetch again what is damaged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -221,7 +221,7 @@ async fn mend(
 
 /// Of how many series the service has something else, also now that they were fetched again.
 async fn still_differing(root: &Arc<Root>, question: &Question<'_>, wounds: &Wounds) -> anyhow::Result<u64> {
-    let series: Vec<_> = wounds.values().filter_map(|wound| wound.differs.clone()).collect();
+    let series: BTreeSet<_> = wounds.values().filter_map(|wound| wound.differs.clone()).collect();
     if series.is_empty() {
         return Ok(0);
     }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::catalogue::{listed, read_all, read_json};
 use super::placement::{LOCAL_COLUMNS, as_size};
 use super::{Db, Error, ListedSeries, columns};
-use crate::dicom::Series;
+use crate::dicom::{Series, SeriesInstanceUid};
 
 /// Where a series stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -187,6 +187,30 @@ impl Db {
                 .map(|(series_id, attempts, failing_since)| {
                     let (series, base_url) = series_of(connection, series_id)?;
                     Ok(SeriesJob { series_id, series, base_url, attempts, failing_since })
+                })
+                .transpose()
+        })
+        .await
+    }
+
+    /// Claims the job of one series when it is queued, however long it was put off.
+    pub async fn claim_series(
+        &self,
+        series: SeriesInstanceUid,
+        now: i64,
+    ) -> Result<Option<SeriesJob>, Error> {
+        self.call(move |connection| {
+            let sql = "UPDATE series_job SET state = 'running', changed_at = ?2 WHERE state = 'queued' AND series_id =
+                           (SELECT series_id FROM series WHERE series_instance_uid = ?1)
+                       RETURNING series_id, attempts";
+            let claimed = connection
+                .prepare_cached(sql)?
+                .query_row(params![series.as_str(), now], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            claimed
+                .map(|(series_id, attempts)| {
+                    let (series, base_url) = series_of(connection, series_id)?;
+                    Ok(SeriesJob { series_id, series, base_url, attempts, failing_since: None })
                 })
                 .transpose()
         })

@@ -8,6 +8,7 @@ mod absence;
 mod catalogue;
 mod columns;
 mod contents;
+mod finds;
 #[cfg(test)]
 mod fixture;
 mod history;
@@ -49,6 +50,7 @@ pub use crate::dicom::Records;
 pub use absence::Confirmation;
 pub use catalogue::ListedSeries;
 pub use contents::{PatientReport, SeriesReport};
+pub use finds::{DoubtfulFile, Finds, FoundInstance, FoundSeries};
 pub use history::{FailedSeries, LastCycles, RunChanges, RunReport, RunSum};
 pub use inventory::{Placement, RecordedSeries};
 pub use job::{Failure, JobState, Order, SeriesJob};

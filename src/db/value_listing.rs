@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
 use super::listing::{Condition, each_row, of_first, placed_series};
 use super::{EachRow, Error, Reader, ServedFilter};
@@ -166,6 +166,14 @@ impl Reader {
              FROM placed WHERE {narrowed} GROUP BY placed.collection ORDER BY placed.collection"
         );
         each_row(self.connection(), &sql, &values, each)
+    }
+
+    /// The MD5 of an image in the tree; each series is looked into, since the service asks without naming one.
+    pub fn served_md5(&self, sop_instance_uid: &str) -> Result<Option<[u8; 16]>, Error> {
+        let sql = "SELECT md5 FROM instance
+                   WHERE series_id IN (SELECT series_id FROM placed) AND sop_instance_uid = ? LIMIT 1";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        Ok(statement.query_row([sop_instance_uid], |row| row.get(0)).optional()?)
     }
 
     /// The MD5s of series in the tree; those of a patient, and in it those of a study, one behind the other.

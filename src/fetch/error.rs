@@ -1,7 +1,7 @@
 //! What can go wrong with one series.
 
 use crate::dicom::{HeaderError, SeriesInstanceUid, SopInstanceUid};
-use crate::mirror::{StagingError, VerifyError};
+use crate::mirror::{IntakeError, StagingError, VerifyError};
 use crate::nbia;
 
 use super::unpack::UnpackError;
@@ -36,6 +36,8 @@ pub enum Error {
     TooLong { entry: &'static str, limit: u64 },
     #[error(transparent)]
     Verify(#[from] VerifyError),
+    #[error("the file is not taken")]
+    Local(#[source] IntakeError),
     #[error("a thread of the download ended early")]
     Thread { source: tokio::task::JoinError },
 }
@@ -85,6 +87,16 @@ impl Error {
     /// What a [`nbia::BodyReader`] reports.
     pub(super) fn from_body(error: std::io::Error) -> Self {
         UnpackError::Source(error).into()
+    }
+}
+
+impl From<IntakeError> for Error {
+    /// Trouble with the staging directory is the same wherever the bytes come from.
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Staging(error) => Self::Staging(error),
+            error => Self::Local(error),
+        }
     }
 }
 

@@ -6,6 +6,7 @@
 mod arrival;
 mod error;
 mod figures;
+pub mod local;
 mod repair;
 mod series_zip;
 mod single;
@@ -23,7 +24,7 @@ use tracing::{debug, info};
 use self::repair::{Repair, Shortfall};
 
 pub use error::Error;
-pub use figures::figures;
+pub use figures::{figures, md5_hierarchy};
 
 use crate::dicom::{Instance, Series, SeriesInstanceUid, SopInstanceUid};
 use crate::mirror::{Expected, Staging};

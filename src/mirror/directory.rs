@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 const DIRECTORY_MODE: Mode = Mode::from_raw_mode(0o777);
@@ -101,6 +101,11 @@ impl Directory {
     /// Gives a file of this directory a second name in another one of the same file system.
     pub(super) fn link(&self, name: &str, to: &Self) -> io::Result<()> {
         Ok(rustix::fs::linkat(&self.0, name, &to.0, name, AtFlags::empty())?)
+    }
+
+    /// Gives the file at a path of the same file system a name in this directory; a link there is not followed.
+    pub(super) fn link_from(&self, path: &Path, name: &str) -> io::Result<()> {
+        Ok(rustix::fs::linkat(CWD, path, &self.0, name, AtFlags::empty())?)
     }
 
     /// Removes a directory if nothing is in it; whether it has gone.
@@ -199,7 +204,6 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
 
-    use rustix::fs::CWD;
     use tempfile::TempDir;
 
     use super::super::fixture::{names, write};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::Path;
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -135,6 +136,23 @@ impl Incoming {
         Ok(())
     }
 
+    /// Prepares for a file that lies there with all that it has: the MD5 of a large one waits for no other.
+    pub(super) fn expect_its_length(&mut self) -> io::Result<()> {
+        let is_large = self.file.metadata()?.len() > LARGEST_WAITING;
+        self.digests.md5 = is_large.then(Md5::new);
+        Ok(())
+    }
+
+    /// Digests the next bytes of a file that lies there with all that it has.
+    pub(super) fn note(&mut self, bytes: &[u8]) {
+        self.digests.update(bytes);
+    }
+
+    /// The file, as far as it has come; whoever reads in it says where.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Takes the MD5 of what has come of a file that turns out to be too large to wait; it leaves the file at its end.
     fn catch_up(&mut self) -> io::Result<()> {
         self.file.rewind()?;
@@ -195,6 +213,11 @@ impl Staging {
         &self.instances
     }
 
+    /// Bytes of what is staged so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.instances.values().map(|instance| instance.size_bytes).sum()
+    }
+
     /// SHA-256 of the licence text, when one came.
     pub fn license(&self) -> Option<[u8; 32]> {
         self.license
@@ -215,6 +238,15 @@ impl Staging {
         let name = format!("incoming-{}", self.incoming);
         let file = self.directory.create(&name).map_err(|source| self.fault(source))?;
         Ok(Incoming { file, name, digests })
+    }
+
+    /// Begins with a file that lies at a path of the same file system, under a second name.
+    pub(super) fn begin_linked(&mut self, path: &Path) -> io::Result<Incoming> {
+        self.incoming += 1;
+        let name = format!("incoming-{}", self.incoming);
+        self.directory.link_from(path, &name)?;
+        let file = self.directory.read(&name)?;
+        Ok(Incoming { file, name, digests: Digests::default() })
     }
 
     /// Gives a file that arrived whole its name.
@@ -323,12 +355,13 @@ fn is_as_recorded(directory: &Directory, instance: &Instance) -> bool {
     let name = file_name(&instance.sop_instance_uid);
     // one of another length is not read: it may be longer than anybody waits
     let is_as_long = directory.file_size(&name).is_ok_and(|length| length == Some(instance.size_bytes));
-    let digests = || directory.read(&name).and_then(Digests::of);
-    let is_the_same = |digests: Digests| {
-        let (arrived, md5) = digests.finish(instance.sop_instance_uid.clone());
-        arrived == instance.into() && md5 == Some(instance.md5)
-    };
-    is_as_long && digests().is_ok_and(is_the_same)
+    is_as_long && directory.read(&name).and_then(|file| has_digests_of(file, instance)).unwrap_or(false)
+}
+
+/// Whether a file has the digests of an instance.
+pub(super) fn has_digests_of(file: impl Read, instance: &Instance) -> io::Result<bool> {
+    let (arrived, md5) = Digests::of(file)?.finish(instance.sop_instance_uid.clone());
+    Ok(arrived == instance.into() && md5 == Some(instance.md5))
 }
 
 #[cfg(test)]

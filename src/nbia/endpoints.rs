@@ -265,13 +265,14 @@ impl Client {
                 warn!("{error}; series are proven without it from now on");
             }
         })?;
-        let text = body.text(LONGEST_TEXT).await?;
-        match text.trim() {
-            "" => Ok(None),
-            hex => md5_of(hex)
-                .map(Some)
-                .ok_or_else(|| Error::Rejected { endpoint, reason: "it is no MD5".to_owned() }),
-        }
+        read_md5(endpoint, body).await
+    }
+
+    /// The MD5 of one image (getMD5HashForImage); `None` when the service knows none.
+    pub async fn image_md5(&self, instance: &SopInstanceUid) -> Result<Option<[u8; 16]>, Error> {
+        let asked = [(Parameter::SopInstanceUid, instance.to_string())];
+        let request = self.request(Endpoint::ImageMd5, &asked)?;
+        read_md5(request.endpoint.name, self.body(&request).await?).await
     }
 
     /// What each collection is, or one of them (getCollectionDescriptions).
@@ -417,6 +418,16 @@ fn narrowed(scope: &Scope, narrowing: &Narrowing) -> Vec<(Parameter, String)> {
 
 fn of_series(series: &SeriesInstanceUid) -> Vec<(Parameter, String)> {
     vec![(Parameter::SeriesInstanceUid, series.to_string())]
+}
+
+/// A text that is an MD5 in hexadecimal, or empty.
+async fn read_md5(endpoint: &'static str, body: Body) -> Result<Option<[u8; 16]>, Error> {
+    match body.text(LONGEST_TEXT).await?.trim() {
+        "" => Ok(None),
+        hex => md5_of(hex)
+            .map(Some)
+            .ok_or_else(|| Error::Rejected { endpoint, reason: "it is no MD5".to_owned() }),
+    }
 }
 
 fn md5_of(hex: &str) -> Option<[u8; 16]> {

@@ -6,6 +6,9 @@ use super::rule::{Attribute, Exclusion, is_among, is_like, is_pattern};
 use crate::dicom::{CollectionName, PatientId, Series, SeriesInstanceUid, StudyInstanceUid};
 use crate::nbia::Scope;
 
+/// What to list a collection takes at least, and is asked again for now and then.
+const REQUESTS_OF_A_COLLECTION: usize = 4;
+
 /// A set of series; an empty list does not narrow.
 ///
 /// Texts match without regard to case, as the service compares them, and `*` and `?` stand for any characters and for
@@ -19,9 +22,11 @@ pub struct Selection {
     pub collections: Vec<CollectionName>,
     pub patients: Vec<PatientId>,
     pub studies: Vec<StudyInstanceUid>,
-    pub series: Vec<SeriesInstanceUid>,
+    pub series: BTreeSet<SeriesInstanceUid>,
     /// Lists of series that the service keeps under a name; they widen `series` once the service has been asked.
     pub shared_lists: Vec<String>,
+    /// The collection in which all of `series` are known to lie; where they are many it is listed whole.
+    pub lie_in: Option<CollectionName>,
     pub modalities: Vec<String>,
     pub body_parts: Vec<String>,
     pub manufacturers: Vec<String>,
@@ -56,6 +61,10 @@ impl Selection {
     ///
     /// A service that cannot be asked for single series (`asks_for_series`) is asked for what they lie in.
     pub fn scopes(&self, asks_for_series: AsksForSeries) -> Vec<Scope> {
+        let is_worth_a_list = self.series.len() > REQUESTS_OF_A_COLLECTION;
+        if let Some(collection) = self.lie_in.clone().filter(|_| is_worth_a_list) {
+            return vec![Scope { collection: Some(collection), ..Scope::default() }];
+        }
         if !self.series.is_empty() && asks_for_series == AsksForSeries::ByUid {
             let of = |series: &SeriesInstanceUid| Scope {
                 series_instance_uid: Some(series.clone()),
@@ -308,7 +317,7 @@ mod tests {
         let scopes: Vec<_> = selection.scopes(AsksForSeries::ByUid).iter().map(describe).collect();
         assert_eq!(scopes.len(), 4);
         assert_eq!(scopes[0], "patient `p1` of collection `A`");
-        let exact = Selection { series: vec![SeriesInstanceUid::parse("1.2.3").unwrap()], ..selection };
+        let exact = Selection { series: [SeriesInstanceUid::parse("1.2.3").unwrap()].into(), ..selection };
         let scopes = |how| exact.scopes(how).iter().map(describe).collect::<Vec<_>>();
         assert_eq!(scopes(AsksForSeries::ByUid), ["series 1.2.3"]);
         assert_eq!(scopes(AsksForSeries::ByStudy).len(), 4);

@@ -88,11 +88,13 @@ fn each_row(reader: &Reader, request: &Request, each: EachRow<'_>) -> Result<(),
         | Endpoint::BodyPartCounts
         | Endpoint::ManufacturerCounts
         | Endpoint::SpeciesCounts => each_count(reader, request, &filter, each),
-        // nobody has shared a list with a mirror
-        Endpoint::SharedList => Ok(()),
-        Endpoint::Image | Endpoint::ImageWithMd5Hash | Endpoint::SingleImage | Endpoint::Md5Hierarchy => {
-            Ok(()) // no lists
-        }
+        // nobody has shared a list with a mirror, and the others are no lists
+        Endpoint::SharedList
+        | Endpoint::Image
+        | Endpoint::ImageWithMd5Hash
+        | Endpoint::SingleImage
+        | Endpoint::Md5Hierarchy
+        | Endpoint::ImageMd5 => Ok(()),
     }
 }
 

@@ -47,6 +47,18 @@ pub(super) async fn hierarchy(mirror: Arc<ServedMirror>, request: Request) -> Re
     }
 }
 
+/// Answers getMD5HashForImage; an image that is not here has an empty text.
+pub(super) async fn of_image(mirror: Arc<ServedMirror>, request: Request) -> Response {
+    let instance = request.required(Parameter::SopInstanceUid).to_owned();
+    match mirror.read(move |_mirror, reader| Ok(reader.served_md5(&instance)?)).await {
+        Ok(md5) => text(md5.map(hex)),
+        Err(fault) => {
+            fault.report(request.endpoint.name);
+            Refusal::Fault.answer(&request)
+        }
+    }
+}
+
 /// Of several levels the server answers for the one that it looks at last (`GetMD5Hierarchy.java`).
 fn asked(request: &Request) -> Option<(Level, ServedFilter)> {
     let is = |parameter| request.filled(parameter).map(str::to_owned);

@@ -50,7 +50,7 @@ pub use health::Least;
 pub use pack::Packing;
 pub use served::{OpenError, ServedMirror};
 
-use crate::nbia::dialect::{Answer, Dialect, EndpointDescription, Method};
+use crate::nbia::dialect::{Answer, Dialect, Endpoint, EndpointDescription, Method};
 use request::Request;
 
 /// How long answers that have begun may still take once the server is told to stop.
@@ -213,6 +213,7 @@ async fn answer(mirror: Arc<ServedMirror>, request: Request) -> Response {
         None => match endpoint.answer {
             Answer::Zip => image::series(mirror, request).await,
             Answer::Dicom => image::single(mirror, request).await,
+            Answer::Text if endpoint.endpoint == Endpoint::ImageMd5 => md5::of_image(mirror, request).await,
             Answer::Text => md5::hierarchy(mirror, request).await,
             Answer::List => list::list(mirror, request).await,
         },

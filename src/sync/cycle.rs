@@ -262,7 +262,7 @@ impl Cycle {
     }
 
     /// Records a command from its beginning to its end, whatever the end is.
-    async fn run(
+    pub(super) async fn run(
         &self,
         command: &str,
         work: impl AsyncFnOnce(i64) -> Result<Report, Error>,
@@ -325,7 +325,7 @@ impl Cycle {
     }
 
     /// Puts jobs that wait elsewhere, and that the selections want, in the queue of a run.
-    async fn take_over(
+    pub(super) async fn take_over(
         &self,
         run_id: i64,
         state: JobState,

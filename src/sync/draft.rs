@@ -58,6 +58,8 @@ pub struct PlanTotals {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) totals: PlanTotals,
+    /// What the selections name and the service does not list: what kind it is, and its name.
+    pub(super) missing: Vec<(&'static str, String)>,
     /// Where the watermarks move when all of it has ended.
     pub(super) watermarks: Vec<(WatermarkKey, i64)>,
 }
@@ -101,6 +103,7 @@ pub(super) struct Draft {
     pub(super) found: BTreeSet<(&'static str, String)>,
     /// Whether any series of the selection's lists lies everywhere where it looks; `None` before there is one.
     coverage: Option<bool>,
+    missing: Vec<(&'static str, String)>,
     decided: HashSet<i64>,
     collections: HashSet<CollectionName>,
     patients: HashSet<(CollectionName, PatientId)>,
@@ -232,8 +235,10 @@ impl Draft {
 
     /// Notes what a selection names and no list has shown.
     pub(super) fn note_missing(&mut self, selection: &Selection) {
-        let missing = selection.named().into_iter().filter(|name| !self.found.contains(name));
-        self.totals.unlisted.extend(missing.map(|(kind, name)| format!("{kind} `{name}`")));
+        let mut missing = selection.named();
+        missing.retain(|name| !self.found.contains(name));
+        self.totals.unlisted.extend(missing.iter().map(|(kind, name)| format!("{kind} `{name}`")));
+        self.missing.append(&mut missing);
         if self.coverage.take() == Some(false) {
             self.totals.unlisted.push("any series that lies in all of what is named at once".to_owned());
         }
@@ -245,7 +250,7 @@ impl Draft {
         self.totals.studies = self.studies.len() as u64;
         self.totals.requests = requests;
         self.watermarks.retain(|(key, _)| !self.unsettled.contains(&key.collection));
-        Plan { totals: self.totals, watermarks: self.watermarks }
+        Plan { totals: self.totals, missing: self.missing, watermarks: self.watermarks }
     }
 }
 

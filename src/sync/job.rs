@@ -22,7 +22,7 @@ use crate::nbia::retry;
 const STAGED_BATCH: usize = 64;
 
 /// How an attempt failed.
-enum Failed {
+pub(super) enum Failed {
     /// The series did not come.
     Fetch(fetch::Error),
     /// Our side.
@@ -71,7 +71,7 @@ impl Cycle {
         self.place(job, staging, &expected).await
     }
 
-    async fn open_staging(&self, job: &SeriesJob) -> Result<Staging, Failed> {
+    pub(super) async fn open_staging(&self, job: &SeriesJob) -> Result<Staging, Failed> {
         let mut recorded = self.db.staged_instances(job.series_id).await?;
         if recorded.is_empty() && job.attempts == 0 && self.may_reuse(job.series_id) {
             recorded = self.stage_placed(job).await?;
@@ -148,7 +148,12 @@ impl Cycle {
         tokio::task::spawn_blocking(carry).await.map_err(Error::Task)?
     }
 
-    async fn place(&self, job: &SeriesJob, staging: Staging, expected: &Expected) -> Result<Placed, Failed> {
+    pub(super) async fn place(
+        &self,
+        job: &SeriesJob,
+        staging: Staging,
+        expected: &Expected,
+    ) -> Result<Placed, Failed> {
         let staging = self.carry_license(job, staging).await?;
         let instances = staging.instances().values().cloned().collect();
         let verified = staging.finish().verify(expected).map_err(|error| Failed::Fetch(error.into()))?;
@@ -285,7 +290,7 @@ impl Cycle {
 }
 
 /// A failure of our own side, out of the fetch that met it.
-fn local(error: fetch::Error) -> Error {
+pub(super) fn local(error: fetch::Error) -> Error {
     match error {
         fetch::Error::Staging(error) => Error::Staging(error),
         fetch::Error::Thread { source } => Error::Task(source),
@@ -294,7 +299,7 @@ fn local(error: fetch::Error) -> Error {
     }
 }
 
-fn running(series: &Series, arrived: &Arc<AtomicU64>) -> RunningSeries {
+pub(super) fn running(series: &Series, arrived: &Arc<AtomicU64>) -> RunningSeries {
     RunningSeries {
         series_instance_uid: series.series_instance_uid.to_string(),
         label: format!("{} / {}", series.collection, series.patient_id),

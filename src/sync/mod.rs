@@ -2,6 +2,7 @@
 //!
 //! The only module that sees network, disk and record together. Prints nothing: what happens is sent as [`Event`]s.
 
+mod adopt;
 mod check;
 mod concurrency;
 mod cycle;
@@ -27,6 +28,7 @@ use crate::{db, fetch, nbia};
 
 pub use crate::db::{Confirmation, Order};
 pub use crate::nbia::chain;
+pub use adopt::{AdoptTotals, AdoptedSeries, Adoption, Fate};
 pub use check::{
     Aim, CheckTotals, Damage, Found, Pass, Question, Run, Sample, Share, Statement, Statements, check,
     next_sample,
@@ -192,6 +194,12 @@ pub enum Event {
     Parked(SeriesEvent),
     /// Enough listings in a row did not show a series of the tree.
     Withdrawn(SeriesEvent),
+    /// So many files of a folder were asked what they are.
+    Scanned { files: u64 },
+    /// What became of a series of a folder that is taken over.
+    Adopted(AdoptedSeries),
+    /// A file that is not taken.
+    Doubtful(db::DoubtfulFile),
     /// A series will be tried again.
     Retrying { series_instance_uid: String, reason: String, pause: Duration },
     /// The service does not answer; it is asked again until `give_up`.

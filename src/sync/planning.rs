@@ -275,7 +275,12 @@ impl Cycle {
 }
 
 /// The watermark that a place stands for, when it is a whole collection.
+///
+/// Where only some of its series are wanted, the others would stay behind it.
 pub(super) fn watermark_key(selection: &Selection, place: &Place) -> Option<WatermarkKey> {
+    if !selection.series.is_empty() {
+        return None;
+    }
     Some(WatermarkKey {
         base_url: place.remote.base_url().to_owned(),
         collection: whole_collection(&place.scope)?.clone(),

@@ -195,7 +195,8 @@ fn every_configuration_of_the_book_is_one() {
         for block in of_kind(&chapter, "toml") {
             let text = block.text.replace("/etc/tcia-mirror/", lab.beside("etc/").to_str().unwrap());
             // the secrets that it names are there
-            let secrets = text.split('"').filter(|word| word.starts_with(lab.beside("etc/").to_str().unwrap()));
+            let secrets =
+                text.split('"').filter(|word| word.starts_with(lab.beside("etc/").to_str().unwrap()));
             secrets.for_each(|file| write(Path::new(file), "secret"));
             write(&lab.beside("shown.toml"), &text);
             let mut command = crate::support::program::program();

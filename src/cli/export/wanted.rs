@@ -1,15 +1,15 @@
 //! Which series an export takes, and what was named and is not there.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use anyhow::bail;
 
 use super::super::exit::Exit;
 use super::super::print;
-use crate::dicom::{Series, SeriesInstanceUid};
+use crate::dicom::Series;
 use crate::plan::Selection;
 
-/// The series that are wanted; a manifest of a hundred thousand is looked up, not searched through.
+/// The series that are wanted.
 pub(super) struct Wanted {
     /// None stands for everything.
     narrowed: Option<Narrowed>,
@@ -17,20 +17,15 @@ pub(super) struct Wanted {
 }
 
 struct Narrowed {
-    series: HashSet<SeriesInstanceUid>,
-    /// What is selected beside single series.
-    rest: Selection,
+    selection: Selection,
     /// What was named and has not come yet.
     missing: BTreeSet<(&'static str, String)>,
 }
 
 impl Wanted {
     pub(super) fn new(selection: Option<Selection>) -> Self {
-        let narrowed = selection.map(|mut selection| Narrowed {
-            missing: selection.named().into_iter().collect(),
-            series: selection.series.drain(..).collect(),
-            rest: selection,
-        });
+        let narrowed = selection
+            .map(|selection| Narrowed { missing: selection.named().into_iter().collect(), selection });
         Self { narrowed, found: 0 }
     }
 
@@ -56,15 +51,13 @@ impl Wanted {
 
 impl Narrowed {
     fn takes(&mut self, series: &Series) -> bool {
-        let uid = &series.series_instance_uid;
-        if !(self.series.is_empty() || self.series.contains(uid)) || !self.rest.covers(series) {
+        if !self.selection.covers(series) {
             return false;
         }
         // what is named is there, also where an attribute narrows it away
-        self.missing.remove(&("series", uid.to_string()));
-        for name in self.rest.names_of(series) {
+        for name in self.selection.names_of(series) {
             self.missing.remove(&name);
         }
-        self.rest.matches(series)
+        self.selection.matches(series)
     }
 }

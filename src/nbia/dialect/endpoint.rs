@@ -45,6 +45,8 @@ pub enum Endpoint {
     SharedList,
     /// One MD5 over all images of a series, a study, a patient or a collection.
     Md5Hierarchy,
+    /// The MD5 of one image.
+    ImageMd5,
     /// What each collection is, as HTML, with its DOI.
     CollectionDescriptions,
     /// Collections with the number of their patients.

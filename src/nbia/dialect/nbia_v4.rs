@@ -252,6 +252,10 @@ pub(super) static V4: Description = Description {
                 .listing(SERIES_METADATA)
         },
         MD5_HIERARCHY,
+        LIST.called(Endpoint::ImageMd5, "getMD5HashForImage")
+            .answering(Answer::Text)
+            .told(&[SOP])
+            .needing(&[Parameter::SopInstanceUid]),
         DESCRIPTIONS,
         LIST.called(Endpoint::CollectionCounts, "getCollectionValuesAndCounts")
             .told(&[])

@@ -11,9 +11,9 @@ use tracing::warn;
 use super::super::Error;
 use super::super::chain;
 use crate::dicom::{CollectionName, Instance, Series};
-use crate::fetch::figures;
+use crate::fetch::{figures, md5_hierarchy};
 use crate::mirror::{Expected, ProblemKind, Proof, compare};
-use crate::nbia::{self, Client, Endpoint, Md5Scope};
+use crate::nbia::{self, Client, Endpoint};
 
 /// How a series compares with what a service says of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,17 +140,6 @@ fn judge(instances: &[Instance], expected: &Expected) -> Testimony {
     match compare(&named.collect(), expected) {
         Ok(proof) => Testimony::Agrees(proof),
         Err(difference) => Testimony::Differs(difference.to_string()),
-    }
-}
-
-/// The one MD5 over a series, where the service tells it. One that fails to leaves the other proofs.
-async fn md5_hierarchy(client: &Client, series: &Series) -> Result<Option<[u8; 16]>, nbia::Error> {
-    if !client.tells_md5s() {
-        return Ok(None);
-    }
-    match client.md5_hierarchy(&Md5Scope::Series(series.series_instance_uid.clone())).await {
-        Err(error) if error.is_of_one_answer() => Ok(None),
-        told => told,
     }
 }
 

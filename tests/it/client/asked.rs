@@ -80,6 +80,7 @@ async fn ask(client: &Client, endpoint: Endpoint, named: &str) -> Result<(), Err
         Endpoint::SeriesMetadata => client.series_metadata(&[series]).await.map(drop),
         Endpoint::SharedList => client.shared_list("nbia 5&7").await.map(drop),
         Endpoint::Md5Hierarchy => client.md5_hierarchy(&md5_scope(named, &scope)).await.map(drop),
+        Endpoint::ImageMd5 => client.image_md5(&instance).await.map(drop),
         Endpoint::CollectionDescriptions => {
             client.collection_descriptions(scope.collection.as_ref()).await.map(drop)
         }

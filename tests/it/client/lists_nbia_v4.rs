@@ -54,6 +54,7 @@ const ASKED: &[Asked] = &[
     (Endpoint::Md5Hierarchy, "St", "POST /nbia-api/services/v4/getMD5Hierarchy", "StudyInstanceUID=1.2.3"),
     (Endpoint::Md5Hierarchy, "C P", "POST /nbia-api/services/v4/getMD5Hierarchy", "PatientID=STS_010&Collection=CT+COLONOGRAPHY"),
     (Endpoint::Md5Hierarchy, "C", "POST /nbia-api/services/v4/getMD5Hierarchy", "Collection=CT+COLONOGRAPHY"),
+    (Endpoint::ImageMd5, "", "GET /nbia-api/services/v4/getMD5HashForImage?SOPInstanceUID=1.2.3.4.5", ""),
     (Endpoint::CollectionDescriptions, "", "GET /nbia-api/services/v4/getCollectionDescriptions", ""),
     (Endpoint::CollectionDescriptions, "C", "GET /nbia-api/services/v4/getCollectionDescriptions?collectionName=CT+COLONOGRAPHY", ""),
     (Endpoint::CollectionCounts, "", "GET /nbia-api/services/v4/getCollectionValuesAndCounts", ""),

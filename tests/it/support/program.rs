@@ -102,24 +102,40 @@ impl Lab {
         command.args(arguments).output().unwrap().into()
     }
 
-    /// Runs the program to its end as one who may write nowhere in the mirror, whoever runs the tests.
-    pub(crate) fn run_as_reader(&self, arguments: &[&str]) -> Ended {
+    /// Runs the program to its end as one who may write the mirror and read what others leave open, whoever runs the
+    /// tests.
+    pub(crate) fn run_as_nobody(&self, arguments: &[&str]) -> Ended {
+        std::fs::create_dir_all(self.root()).unwrap();
+        for directory in [self.directory.path().to_owned(), self.root()] {
+            std::fs::set_permissions(directory, Permissions::from_mode(0o777)).unwrap();
+        }
+        self.of_nobody(arguments).output().unwrap().into()
+    }
+
+    /// The program, to be run by a user who owns nothing.
+    fn of_nobody(&self, arguments: &[&str]) -> Command {
         // a place that everyone can reach: the one where it was built may be closed to others; by a process of its own:
         // while this one writes it, another thread may start a child that holds it open
         let copy = self.beside("tcia-mirror");
         assert!(
             Command::new("cp").arg(env!("CARGO_BIN_EXE_tcia-mirror")).arg(&copy).status().unwrap().success()
         );
+        let mut command = self.with_flags(without_environment(&copy), arguments);
+        if rustix::process::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    }
+
+    /// Runs the program to its end as one who may write nowhere in the mirror, whoever runs the tests.
+    pub(crate) fn run_as_reader(&self, arguments: &[&str]) -> Ended {
         let directories = [self.directory.path().to_owned(), self.root(), self.root().join(".tcia-mirror")];
         let set = |mode| {
             for directory in &directories {
                 std::fs::set_permissions(directory, Permissions::from_mode(mode)).unwrap();
             }
         };
-        let mut command = self.with_flags(without_environment(&copy), arguments);
-        if rustix::process::geteuid().is_root() {
-            command.uid(NOBODY).gid(NOBODY);
-        }
+        let mut command = self.of_nobody(arguments);
         set(0o555);
         let ended = command.output();
         set(0o755);
