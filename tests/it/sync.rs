@@ -98,3 +98,20 @@ fn a_timer_compares_whole_listings_when_that_is_due() {
     let commands: Vec<_> = history.iter().map(|run| run["command"].as_str().unwrap()).collect();
     assert_eq!(commands, ["sync --full", "sync", "sync --full"]);
 }
+
+#[test]
+fn one_series_of_a_collection_leaves_the_others_before_the_watermark() {
+    let source = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::small(3, 2, 700);
+    catalogue.build(source.path());
+    let fake = FakeTcia::start(source.path());
+    // a service that lists the collection for one of its series
+    let lab = Lab::new(&fake.base_url("bindaas-v3"));
+    lab.run(&["mirror", "--collection", COLLECTION, "--series", "1.2.826.1.1.2"]).assert_code(0);
+    let before = tree(&lab.root()).len();
+
+    lab.run(&["sync", "--collection", COLLECTION]).assert_code(0);
+
+    assert_eq!(before, 2);
+    assert!(tree(&lab.root()) == catalogue.expected_tree(false));
+}
