@@ -63,6 +63,11 @@ Examples: tcia-mirror query getCollectionValues
           tcia-mirror query getSeries Collection=TCGA-GBM Modality=MR --format csv --output series.csv
           tcia-mirror query getImage SeriesInstanceUID=1.3.6.1.4.1.14519.5.2.1.7695.2311.4981 --output series.zip
           tcia-mirror --base-url https://nbia.example.org query --probe";
+const MAN_CODES: &str = "Exit codes: 0 done · 1 failed · 2 usage or configuration
+
+Examples: tcia-mirror man | man -l -
+          tcia-mirror man sync | man -l -
+          tcia-mirror man --output ~/.local/share/man/man1";
 const VERIFY_CODES: &str =
     "Exit codes: 0 everything is as recorded, or was repaired · 1 failed, or the service did not answer (--remote)
             2 usage or configuration · 3 damage or a difference was found and remains
@@ -187,6 +192,9 @@ pub(super) enum Command {
     /// Print a completion script for a shell
     #[command(after_help = READ_CODES)]
     Completions(Completions),
+    /// Print a page of the manual, or write all of them to a directory
+    #[command(after_help = MAN_CODES)]
+    Man(Man),
 }
 
 impl Command {
@@ -202,6 +210,7 @@ impl Command {
                 | Self::Doctor
                 | Self::Config
                 | Self::Completions(_)
+                | Self::Man(_)
         )
     }
 }
@@ -331,6 +340,16 @@ pub(super) struct Serve {
 pub(super) struct Completions {
     /// Which shell
     pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The command whose page it is; none is the page of the program
+    #[arg(value_name = "COMMAND")]
+    pub(super) of: Option<String>,
+    /// Instead every page, as tcia-mirror.1, tcia-mirror-mirror.1 and so on
+    #[arg(long, value_name = "DIR", conflicts_with = "of")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod export;
 mod logs;
+mod man;
 mod manifests;
 mod mirror;
 mod paper;
@@ -84,5 +85,6 @@ async fn run(arguments: Arguments, matches: &ArgMatches) -> anyhow::Result<Exit>
         Command::Doctor => doctor::run(&global).await,
         Command::Config => config::run(&global, matches),
         Command::Completions(command) => completions::run(&command),
+        Command::Man(command) => man::run(&command),
     }
 }

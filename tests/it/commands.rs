@@ -359,17 +359,59 @@ fn a_dry_run_of_resume_or_retry_is_the_plan_of_its_jobs_and_changes_nothing() {
     assert_eq!(keys(&resume[1]["summary"]), keys(&plan[3]["summary"]));
 }
 
+/// Every command.
+const COMMANDS: [&str; 14] = [
+    "mirror",
+    "resume",
+    "plan",
+    "sync",
+    "daemon",
+    "status",
+    "verify",
+    "retry",
+    "query",
+    "serve",
+    "demo",
+    "prune",
+    "completions",
+    "man",
+];
+
 #[test]
 fn every_help_ends_in_its_exit_codes() {
-    for command in
-        ["mirror", "resume", "plan", "sync", "status", "verify", "retry", "serve", "demo", "completions"]
-    {
+    for command in COMMANDS {
         let help: Ended = program().args([command, "--help"]).output().unwrap().into();
         let help = help.assert_code(0);
         assert!(help.stdout.contains("Exit codes: 0"), "{command}: {}", help.stdout);
     }
     let script: Ended = program().args(["completions", "bash"]).output().unwrap().into();
     assert!(script.assert_code(0).stdout.contains("tcia-mirror"));
+}
+
+#[test]
+fn every_command_has_a_page_of_the_manual_with_its_exit_codes() {
+    let directory = tempfile::tempdir().unwrap();
+    let pages = directory.path().join("man1");
+
+    let written: Ended = program().args(["man", "--output"]).arg(&pages).output().unwrap().into();
+    written.assert_code(0);
+
+    assert_eq!(std::fs::read_dir(&pages).unwrap().count(), COMMANDS.len() + 1);
+    for name in COMMANDS.map(|command| format!("-{command}")).iter().map(String::as_str).chain([""]) {
+        let page = std::fs::read_to_string(pages.join(format!("tcia-mirror{name}.1"))).unwrap();
+        let printed: Ended = program().arg("man").args(name.strip_prefix('-')).output().unwrap().into();
+        assert_eq!(printed.assert_code(0).stdout.trim_end(), page.trim_end());
+        assert!(page.starts_with(&format!(".TH tcia-mirror{name} 1 ")), "{page}");
+        assert!(page.contains("\n.SH \"EXIT STATUS\"\n.nf\n0 "), "{name}: {page}");
+        assert!(page.contains("TCIA_MIRROR_ROOT") && page.is_ascii(), "{name}: {page}");
+    }
+}
+
+#[test]
+fn a_page_of_no_command_is_a_mistake_in_what_was_typed() {
+    let ended: Ended = program().args(["man", "mirorr"]).output().unwrap().into();
+
+    assert!(ended.assert_code(2).stderr.contains("no command \"mirorr\""));
 }
 
 #[test]
