@@ -96,11 +96,11 @@ fn write(path: &Path, content: impl AsRef<[u8]>) {
     fs::write(path, content).unwrap();
 }
 
-/// A folder that another tool has downloaded: one image is missing.
+/// A folder that another tool has downloaded.
 fn retrieved(lab: &Lab) {
-    let series = &catalogue().series[1];
-    let (_, bytes) = series.files.first_key_value().unwrap();
-    write(&lab.beside(RETRIEVED).join("1-1.dcm"), bytes);
+    for (number, bytes) in (1..).zip(catalogue().series[1].files.values()) {
+        write(&lab.beside(RETRIEVED).join(format!("1-{number}.dcm")), bytes);
+    }
     write(&lab.beside("data/manifest-1700000000000/metadata.csv"), "Series UID\n");
 }
 

@@ -360,7 +360,7 @@ fn a_dry_run_of_resume_or_retry_is_the_plan_of_its_jobs_and_changes_nothing() {
 }
 
 /// Every command.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 18] = [
     "mirror",
     "resume",
     "plan",
@@ -373,6 +373,10 @@ const COMMANDS: [&str; 14] = [
     "serve",
     "demo",
     "prune",
+    "export",
+    "adopt",
+    "doctor",
+    "config",
     "completions",
     "man",
 ];

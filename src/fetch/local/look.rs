@@ -14,6 +14,10 @@ use crate::nbia::chain;
 
 /// First bytes of a ZIP that has an entry.
 const ZIP: &[u8] = b"PK\x03\x04";
+/// (0002,0002) of a DICOMDIR, the table of contents of a medium (PS3.6, Media Storage Directory Storage).
+const DIRECTORY: &[u8] = b"1.2.840.10008.1.3.10";
+/// It stands within so many bytes, behind a preamble and three short elements.
+const DIRECTORY_WITHIN: usize = 256;
 
 /// What was found in a file.
 #[derive(Debug)]
@@ -56,6 +60,11 @@ pub fn look(path: &Path, tell: &mut dyn FnMut(Look)) {
         Ok((file, size_bytes, false)) => tell(match identify_file(&file) {
             Ok(header) => Look::Instance { entry: None, header, size_bytes },
             Err(Unidentified::Header(error)) if is_no_image(&error) => Look::NotDicom,
+            Err(_)
+                if beginning::<DIRECTORY_WITHIN>(&file).is_ok_and(|beginning| is_directory(&beginning)) =>
+            {
+                Look::NotDicom
+            }
             Err(error) => doubtful(chain(&error)),
         }),
     }
@@ -63,20 +72,31 @@ pub fn look(path: &Path, tell: &mut dyn FnMut(Look)) {
 
 /// Whether it begins as a ZIP does; a preamble may be any 128 bytes, and what has one is DICOM.
 fn is_zip(file: &File) -> io::Result<bool> {
-    let mut beginning = [0; 132];
+    let beginning = beginning::<132>(file)?;
+    Ok(beginning.starts_with(ZIP) && &beginning[128..] != b"DICM")
+}
+
+/// The first bytes of a file, zeros behind a shorter one.
+fn beginning<const LENGTH: usize>(file: &File) -> io::Result<[u8; LENGTH]> {
+    let mut beginning = [0; LENGTH];
     let mut filled = 0;
-    while filled < beginning.len() {
+    while filled < LENGTH {
         match file.read_at(&mut beginning[filled..], filled as u64)? {
             0 => break,
             amount => filled += amount,
         }
     }
-    Ok(beginning.starts_with(ZIP) && &beginning[128..] != b"DICM")
+    Ok(beginning)
 }
 
-/// Other files are no images, and neither is a directory of them (DICOMDIR), which is no instance.
 fn is_no_image(error: &HeaderError) -> bool {
     matches!(error, HeaderError::NotDicom { .. } | HeaderError::Missing { tag: tags::SOP_INSTANCE_UID })
+}
+
+/// Whether a file lists images, and is none itself.
+fn is_directory(beginning: &[u8]) -> bool {
+    let beginning = &beginning[..beginning.len().min(DIRECTORY_WITHIN)];
+    beginning.windows(DIRECTORY.len()).any(|bytes| bytes == DIRECTORY)
 }
 
 fn look_into_zip(file: File, tell: &mut dyn FnMut(Look)) -> Result<(), UnpackError> {
@@ -107,7 +127,7 @@ fn look_at_entry<R: BufRead>(entry: &mut Entry<'_, R>, number: u64) -> Result<Lo
     }
     Ok(match header {
         Ok(Some(header)) => Look::Instance { entry: Some(number), header, size_bytes },
-        Err(error) if !is_no_image(&error) => Look::Doubtful {
+        Err(error) if !is_no_image(&error) && !is_directory(&beginning) => Look::Doubtful {
             entry: Some(name),
             reason: format!("its header cannot be read: {}", chain(&error)),
         },
