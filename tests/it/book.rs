@@ -109,7 +109,7 @@ fn placed(lab: &Lab, text: &str, port: u16) -> String {
     let there = |text: String, place: &&str| {
         text.replace(place, &format!("{}{place}", lab.beside("").to_str().unwrap().trim_end_matches('/')))
     };
-    let text = PLACES.iter().fold(text.to_owned(), |text, place| there(text, place));
+    let text = PLACES.iter().fold(text.to_owned(), there);
     text.replace(LISTEN, &format!("127.0.0.1:{port}"))
 }
 
@@ -126,16 +126,15 @@ fn run(chapter: &str) {
         fs::create_dir_all(lab.beside(place)).unwrap();
     }
     // chapters behind the first take for granted what that has done
-    let mut script = String::from("set -euo pipefail\n");
+    let mut script = String::from("set -euo pipefail\nPATH=\"$PLACE/bin:$PATH\"\n");
     if chapter != "start.md" && chapter != "adopt.md" {
         script += "tcia-mirror --quiet mirror --collection TCGA-GBM\n";
     }
     for block in of_kind(chapter, "sh") {
-        script += &format!("echo \"{chapter}:{}\" >&2\n{}", block.line, block.text);
+        script.extend([&format!("echo '{chapter}:{}' >&2\n", block.line), &*block.text]);
     }
     let mut shell = Command::new("bash");
     shell.args(["-c", &placed(&lab, &script, port)]).current_dir(lab.beside("")).stdin(Stdio::null());
-    shell.env("PATH", format!("{}:{}", lab.beside("bin").display(), env_path()));
     shell.env("PLACE", lab.beside("")).env("TCIA_MIRROR_CONFIG", lab.beside("config.toml"));
     shell
         .env("TCIA_MIRROR_BASE_URL", fake.base_url("nbia-v4"))
@@ -146,10 +145,6 @@ fn run(chapter: &str) {
     }
     let (stdout, stderr) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     assert!(ended.status.success(), "{chapter} ends in {}:\n{stdout}\n{stderr}", ended.status);
-}
-
-fn env_path() -> String {
-    std::env::var_os("PATH").unwrap().into_string().unwrap()
 }
 
 #[test]
@@ -164,7 +159,9 @@ fn every_command_of_the_book_does_what_it_is_shown_for() {
     let with_commands = chapters().into_iter().filter(|chapter| !of_kind(chapter, "sh").is_empty());
     let all: Vec<_> = with_commands.collect();
     assert!(all.len() >= 7, "{all:?}");
-    all.iter().for_each(|chapter| run(chapter));
+    for chapter in all {
+        run(&chapter);
+    }
 }
 
 #[test]
